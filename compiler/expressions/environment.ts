@@ -1,0 +1,76 @@
+import type { Json } from '../../store/types.ts';
+import type { Code } from '../diagnostics/codes.ts';
+import type { KindDefinition } from '../kinds/types.ts';
+import type { Expression, PlanStep } from '../plan/types.ts';
+import { ANY, dataType, isNumeric, show, type Type } from '../types/type.ts';
+
+/** What an expression may refer to. */
+export interface Environment {
+  steps: ReadonlyMap<string, StepView>;
+  inputs: ReadonlyMap<string, Type>;
+  /** Inputs that have no value yet. */
+  unset: ReadonlySet<string>;
+  /** null: this is no part of a step with a matrix. */
+  axes: ReadonlyMap<string, Axis> | null;
+  /** The points of all seeds are seen at once. */
+  pooled: boolean;
+  hasFeedback: boolean;
+  /** Whether `secrets.NAME` may stand here. */
+  secrets: boolean;
+}
+
+/** A step, as expressions see it. */
+export interface StepView {
+  id: string;
+  /** Absent when its kind is not known: then nothing is said about it. */
+  definition: KindDefinition | undefined;
+  seeding: PlanStep['seeding'];
+  axes: ReadonlyMap<string, Axis> | null;
+  /** Parameters known before the run, for the lengths of lists. */
+  params: Readonly<Record<string, Json | undefined>>;
+}
+
+export interface Axis {
+  type: Type;
+  /** What its values are called; null when only the run can tell. */
+  labels: readonly Json[] | null;
+}
+
+export type Report = (code: Code, at: { start: number; end: number }, message: string, hint?: string) => void;
+
+export interface Checked {
+  type: Type;
+  expression: Expression;
+}
+
+/** Reports a type that does not fit: `< compares numbers; this is a list of metrics`. */
+export function need(
+  type: Type,
+  wanted: Type,
+  at: { start: number; end: number },
+  who: string,
+  report: Report,
+): void {
+  const data = dataType(type);
+  if (
+    data?.type === 'any' ||
+    (data && wanted.type !== 'integer' && wanted.type !== 'number' && data.type === wanted.type)
+  )
+    return;
+  if (wanted.type === 'number' && isNumeric(type)) return;
+  if (wanted.type === 'integer' && data?.type === 'integer') return;
+  const list = data?.type === 'list';
+  const hint = !list
+    ? undefined
+    : type.type === 'list' || (type.type === 'points' && type.selected)
+      ? 'Take one, with [0], or all with mean(...).'
+      : 'Take one with select(...), or all with mean(...).';
+  const numbers =
+    wanted.type === 'boolean' ? 'true or false' : wanted.type === 'integer' ? 'an integer' : 'numbers';
+  report('type-mismatch', at, `${who} ${numbers}; this is ${show(type)}.`, hint);
+}
+
+export const unknown = (): Checked => ({
+  type: ANY,
+  expression: { op: 'call', function: '$unknown', args: [] },
+});

@@ -1,0 +1,34 @@
+import type { KindDefinition } from './types.ts';
+
+export const kind: KindDefinition = {
+  name: 'model.evaluate',
+  version: 1,
+  title: 'Compare the tuned model with its base on held-out prompts',
+  stage: 'fine-tune',
+  seeding: 'per-seed',
+  primary: 'table',
+  outputs: {
+    table: { type: 'artifact', artifact: 'table' },
+    before: { type: 'any' },
+    after: { type: 'any' },
+  },
+  metrics: {
+    reward_before: 'Mean reward of completions sampled from the base model, held-out prompts.',
+    reward_after: 'Mean reward of completions sampled from the tuned model, the same prompts.',
+    reward_gain: 'reward_after − reward_before, paired by prompt.',
+    kl: 'KL(tuned ‖ base) in nats a completion: the exact KL of the next-token distributions, summed along completions of the tuned model.',
+    length_before: 'Mean tokens of a completion of the base model, with its end-of-text token.',
+    length_after: 'Mean tokens of a completion of the tuned model.',
+    distinct2_before:
+      'Different word pairs over all word pairs in the completions of the base model, all prompts together.',
+    distinct2_after: 'The same for the tuned model: a fall says that it repeats itself.',
+  },
+  queue: 'gpu',
+  retry: { attempts: 4, backoffSeconds: 10 },
+  timeoutSeconds: 4 * 3600,
+  stallSeconds: 600,
+  estimate(params) {
+    const rows = Number(params.count ?? 256) * Number(params.samples ?? 1);
+    return { steps: rows, seconds: 3 + rows * 0.02, memoryBytes: 1.2e9, dollars: 0 };
+  },
+};

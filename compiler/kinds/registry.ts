@@ -1,0 +1,49 @@
+import { kind as activationsCapture } from './activations.capture.ts';
+import { kind as dataFiles } from './data.files.ts';
+import { kind as dataHub } from './data.hub.ts';
+import { kind as dataReviewsSynthetic } from './data.reviews-synthetic.ts';
+import { kind as featuresAblate } from './features.ablate.ts';
+import { kind as featuresClassify } from './features.classify.ts';
+import { kind as featuresExplain } from './features.explain.ts';
+import { kind as lmTrain } from './lm.train.ts';
+import { kind as modelDivergence } from './model.divergence.ts';
+import { kind as modelEvaluate } from './model.evaluate.ts';
+import { kind as modelFiles } from './model.files.ts';
+import { kind as modelHub } from './model.hub.ts';
+import { kind as modelInitialise } from './model.initialise.ts';
+import { kind as probeEvaluate } from './probe.evaluate.ts';
+import { kind as probeFit } from './probe.fit.ts';
+import { kind as report } from './report.ts';
+import { kind as rlhfPpo } from './rlhf.ppo.ts';
+import { kind as saeEvaluate } from './sae.evaluate.ts';
+import { kind as saeTrain } from './sae.train.ts';
+import { kind as triplesBuild } from './triples.build.ts';
+import type { KindDefinition } from './types.ts';
+
+/** Every kind of step, by the name that `uses:` gives. A new kind is one import and one line here. */
+const DEFINITIONS: readonly KindDefinition[] = [
+  activationsCapture,
+  dataFiles,
+  dataHub,
+  dataReviewsSynthetic,
+  featuresAblate,
+  featuresClassify,
+  featuresExplain,
+  lmTrain,
+  modelDivergence,
+  modelEvaluate,
+  modelFiles,
+  modelHub,
+  modelInitialise,
+  probeEvaluate,
+  probeFit,
+  report,
+  rlhfPpo,
+  saeEvaluate,
+  saeTrain,
+  triplesBuild,
+];
+
+export const KINDS: ReadonlyMap<string, KindDefinition> = new Map(
+  DEFINITIONS.map((kind) => [kind.name, kind]),
+);

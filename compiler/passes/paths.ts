@@ -1,0 +1,63 @@
+import type { Digest } from '../../store/types.ts';
+import type { Diagnostics } from '../diagnostics/diagnostic.ts';
+import type { Plan } from '../plan/types.ts';
+import type { MapNode } from '../source/tree.ts';
+import { besides } from './assemble.ts';
+import { scalars } from './sites.ts';
+
+/**
+ * Where a path leads, and the fingerprint of what is there: of a file the SHA-256 of its bytes, of a directory that of the
+ * canonical JSON of its files. null when there is nothing.
+ */
+export type Fingerprint = (path: string) => { path: string; sha256: Digest } | null;
+
+const NOT_READ = '0'.repeat(64);
+
+/**
+ * The local files and directories that a plan names, looked at as the dry run meets them. They count by their content: it is
+ * taken down now, so that an edit later changes nothing that runs.
+ */
+export function pathTable(
+  main: string,
+  root: MapNode,
+  fingerprint: Fingerprint | undefined,
+  diagnostics: Diagnostics,
+): Plan['paths'] {
+  const known: Plan['paths'] = {};
+  return new Proxy(known, {
+    get(_, name) {
+      if (typeof name !== 'string') return undefined;
+      known[name] ??= lookUp(name, main, root, fingerprint, diagnostics);
+      return known[name];
+    },
+  });
+}
+
+function lookUp(
+  name: string,
+  main: string,
+  root: MapNode,
+  fingerprint: Fingerprint | undefined,
+  diagnostics: Diagnostics,
+): { path: string; sha256: Digest } {
+  const path = besides(main, name);
+  if (!fingerprint) return { path, sha256: NOT_READ };
+  const found = fingerprint(path);
+  if (found) return found;
+  const written = [...scalars(root, [])].find(
+    ([{ value, span }]) =>
+      typeof value === 'string' && (value === name || besides(span.file.path, value) === path),
+  );
+  diagnostics.error(
+    'missing-path',
+    written?.[0].span ?? { ...root.span, end: root.span.start },
+    `There is nothing at ${path}.`,
+    {
+      path: written?.[1],
+      hint: written
+        ? 'Paths in a file are relative to it.'
+        : 'Paths given by --set are relative to the working directory.',
+    },
+  );
+  return { path, sha256: NOT_READ };
+}

@@ -1,0 +1,40 @@
+import { canonicalJson } from '../../store/canonical.ts';
+import type { Digest, Json } from '../../store/types.ts';
+import { sha256Hex } from './label.ts';
+import type { Point } from './types.ts';
+
+/**
+ * What a point's result is stored under: the SHA-256 of the canonical JSON (RFC 8785) of its kind, the kind's version, its
+ * parameters and its seed. Artifacts and local files count by their content, secrets and `notInKey` not at all.
+ */
+export function pointKey(
+  kind: string,
+  kindVersion: number,
+  params: Point['params'],
+  notInKey: readonly string[],
+  seed: number | null,
+): Digest {
+  let kept = params as Record<string, Json>;
+  for (const path of notInKey) kept = without(kept, path.split('.'));
+  return sha256Hex(canonicalJson({ kind, version: kindVersion, params: contentOnly(kept), seed }));
+}
+
+/** Copies along the path only. */
+function without(params: Record<string, Json>, [first, ...rest]: string[]): Record<string, Json> {
+  if (first === undefined || !(first in params)) return params;
+  const { [first]: inner, ...others } = params;
+  if (rest.length === 0) return others;
+  if (inner === null || typeof inner !== 'object' || Array.isArray(inner)) return params;
+  return { ...others, [first]: without(inner as Record<string, Json>, rest) };
+}
+
+function contentOnly(value: Json): Json {
+  if (value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) return value.map(contentOnly);
+  if ('$artifact' in value) return { $artifact: value.$artifact!, digest: value.digest! };
+  if ('$path' in value) return { sha256: value.sha256! };
+  if ('$secret' in value) return {};
+  const copy: Record<string, Json> = {};
+  for (const name of Object.keys(value)) copy[name] = contentOnly(value[name]!);
+  return copy;
+}
