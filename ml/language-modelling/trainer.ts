@@ -1,0 +1,170 @@
+import type * as tf from '@tensorflow/tfjs';
+import { tensorflow } from '../engine/engine.ts';
+import { gradients } from '../engine/gradients.ts';
+import { add } from '../engine/untaped.ts';
+import { ComputeError } from '../failure.ts';
+import { parameterValues } from '../models/save.ts';
+import type { LanguageModel } from '../models/types.ts';
+import { adam } from '../optimisers/adam.ts';
+import { clipByGlobalNorm } from '../optimisers/clip.ts';
+import type { Schedule } from '../optimisers/schedules/types.ts';
+import type { Optimiser } from '../optimisers/types.ts';
+import { nextTokenLoss } from './loss.ts';
+import { predictedTokens, takeWindows, type Windows } from './windows.ts';
+
+/**
+ * Training on next tokens: the mean cross-entropy over all predicted tokens of a batch of windows, AdamW (matrices decay,
+ * vectors do not), gradients clipped by their global norm. Step i depends on the state, the order of the windows and i alone.
+ */
+export interface TrainerOptions {
+  windows: Windows;
+  /** Which windows each step takes. */
+  order: { rows(step: number): Int32Array };
+  /** The most windows in memory at once: larger batches are summed up from parts, to the same gradient. */
+  microBatch: number;
+  learningRate: number;
+  schedule: Schedule;
+  weightDecay: number;
+  beta2: number;
+  maxGradientNorm: number;
+}
+
+export interface StepResult {
+  /** Mean loss of the batch before the update, in nats a token. */
+  train_loss: number;
+  /** Before clipping. */
+  gradient_norm: number;
+  learning_rate: number;
+}
+
+interface Values {
+  dtype: 'F32';
+  shape: number[];
+  data: Float32Array;
+}
+
+export interface TrainerState {
+  tensors: Record<string, Values>;
+  /** The first loss is what later ones are compared with. */
+  json: { steps: number; firstLoss: number | null };
+}
+
+export class LanguageModelTrainer {
+  private readonly optimiser: Optimiser;
+  private firstLoss: number | null = null;
+
+  constructor(
+    private readonly model: LanguageModel,
+    private readonly options: TrainerOptions,
+  ) {
+    const { weightDecay, beta2 } = options;
+    this.optimiser = adam(model.parameters, { weightDecay, beta2 });
+  }
+
+  /** @throws ComputeError nan-loss when the loss is not finite or has exploded; the parameters are then as before the step */
+  step(i: number): StepResult {
+    const { order, learningRate, schedule, maxGradientNorm } = this.options;
+    const rows = order.rows(i);
+    const rate = learningRate * schedule(i);
+    let loss = Number.NaN;
+    let norm = Number.NaN;
+    let broken = false;
+    tensorflow().tidy(() => {
+      const batch = this.gradientsOf(rows);
+      loss = batch.loss;
+      norm = clipByGlobalNorm(batch.grads, maxGradientNorm);
+      broken = !Number.isFinite(loss) || !Number.isFinite(norm) || loss > this.ceiling();
+      if (!broken) this.optimiser.step(batch.grads, rate);
+    });
+    if (broken) throw diverged({ step: i, loss, norm, rate, rows, ceiling: this.ceiling() });
+    this.firstLoss ??= loss;
+    return { train_loss: loss, gradient_norm: norm, learning_rate: rate };
+  }
+
+  /**
+   * A loss that is both three times that of the first step and twice that of guessing: no noise of batches does that.
+   */
+  private ceiling(): number {
+    return this.firstLoss === null
+      ? Number.POSITIVE_INFINITY
+      : Math.max(3 * this.firstLoss, 2 * Math.log(this.model.vocabulary));
+  }
+
+  /** The loss of all rows and its gradients, part by part. */
+  private gradientsOf(rows: Int32Array): { loss: number; grads: Map<string, tf.Tensor> } {
+    const { windows, microBatch } = this.options;
+    const tokens = predictedTokens(takeWindows(windows, rows));
+    let loss = 0;
+    let sums: Map<string, tf.Tensor> | null = null;
+    for (let start = 0; start < rows.length; start += microBatch) {
+      const block = takeWindows(windows, rows.subarray(start, start + microBatch));
+      const { value, grads } = gradients(
+        () => nextTokenLoss(this.model, block, tokens),
+        this.model.parameters,
+      );
+      loss += value.dataSync()[0] as number;
+      sums = sums ? added(sums, grads) : grads;
+    }
+    return { loss, grads: sums ?? new Map() };
+  }
+
+  save(): TrainerState {
+    const { tensors: moments, json } = this.optimiser.state();
+    const tensors: TrainerState['tensors'] = {};
+    for (const [name, values] of Object.entries(parameterValues(this.model)))
+      tensors[`model/${name}`] = { ...values, dtype: 'F32' };
+    for (const [name, values] of Object.entries(moments)) tensors[`optimiser/${name}`] = values;
+    return { tensors, json: { ...json, firstLoss: this.firstLoss } };
+  }
+
+  load({ tensors, json }: TrainerState): void {
+    const tf = tensorflow();
+    const moments: TrainerState['tensors'] = {};
+    for (const [name, values] of Object.entries(tensors)) {
+      if (name.startsWith('optimiser/')) moments[name.slice('optimiser/'.length)] = values;
+    }
+    for (const [name, parameter] of this.model.parameters) {
+      const stored = tensors[`model/${name}`];
+      if (!stored) throw new Error(`The checkpoint lacks model/${name}`);
+      tf.tidy(() => parameter.assign(tf.tensor(stored.data, stored.shape)));
+    }
+    this.optimiser.load({ tensors: moments, json: { steps: json.steps } });
+    this.firstLoss = json.firstLoss;
+  }
+
+  dispose(): void {
+    this.optimiser.dispose();
+  }
+}
+
+/** Element-wise sums; what went in is freed. */
+function added(a: Map<string, tf.Tensor>, b: Map<string, tf.Tensor>): Map<string, tf.Tensor> {
+  const sums = new Map(a);
+  for (const [name, gradient] of b) {
+    const other = a.get(name);
+    sums.set(name, other ? add(other, gradient) : gradient);
+    if (!other) continue;
+    other.dispose();
+    gradient.dispose();
+  }
+  return sums;
+}
+
+interface Divergence {
+  step: number;
+  loss: number;
+  norm: number;
+  rate: number;
+  rows: Int32Array;
+  ceiling: number;
+}
+
+function diverged({ step, loss, norm, rate, rows, ceiling }: Divergence): ComputeError {
+  const shown = `${rows.subarray(0, 8).join(', ')}${rows.length > 8 ? ` and ${rows.length - 8} more` : ''}`;
+  const limit = loss > ceiling ? ` (above ${ceiling.toPrecision(3)}, it has exploded)` : '';
+  return new ComputeError(
+    'nan-loss',
+    `Training diverged at step ${step}, batch of the windows ${shown}: the loss is ${loss}${limit}, the gradient's norm ${norm}, the learning rate ${rate}`,
+    { hint: 'lower `learning-rate`, raise `warm-up`, or lower `max-gradient-norm`' },
+  );
+}

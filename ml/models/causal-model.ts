@@ -1,0 +1,133 @@
+import type * as tf from '@tensorflow/tfjs';
+import { tensorflow } from '../engine/engine.ts';
+import { linear } from '../engine/linear.ts';
+import type { Architecture, ModelDescription, Network, Pass } from './architecture.ts';
+import { createDecoder } from './decoder.ts';
+import { hookCaller } from './hooks.ts';
+import { type AttentionBias, causalBias, paddingBias } from './parts/attention.ts';
+import { isUnpadded, maskedPositions } from './parts/positions.ts';
+import type { Decoder, ForwardOptions, Hook, LanguageModel } from './types.ts';
+
+/**
+ * A causal language model of any architecture over the given parameters (every one of `describe(config).parameters`,
+ * with its shape). The model owns the parameters and frees them in `dispose()`.
+ */
+export function causalModel(
+  architecture: Architecture,
+  config: Record<string, unknown>,
+  parameters: ReadonlyMap<string, tf.Variable>,
+): LanguageModel {
+  return new CausalModel(architecture.modelType, config, architecture.describe(config), parameters);
+}
+
+class CausalModel implements LanguageModel {
+  readonly layers: number;
+  readonly width: number;
+  readonly vocabulary: number;
+  readonly maxPositions: number;
+  readonly unembedding: tf.Tensor2D;
+  private readonly network: Network;
+  /** The causal bias of the last length seen. */
+  private causal: { length: number; bias: AttentionBias } | null = null;
+
+  constructor(
+    readonly architecture: string,
+    readonly config: Record<string, unknown>,
+    private readonly description: ModelDescription,
+    readonly parameters: ReadonlyMap<string, tf.Variable>,
+  ) {
+    this.layers = description.layers;
+    this.width = description.width;
+    this.vocabulary = description.vocabulary;
+    this.maxPositions = description.maxPositions;
+    this.network = description.build((name) => {
+      const parameter = parameters.get(name);
+      if (!parameter) throw new Error(`The parameter ${name} is missing`);
+      return parameter;
+    });
+    this.unembedding = this.network.unembedding;
+  }
+
+  forward(ids_BT: tf.Tensor2D, options: ForwardOptions = {}): tf.Tensor3D {
+    const tf = tensorflow();
+    const [batch, length] = ids_BT.shape;
+    if (length > this.maxPositions) {
+      throw new RangeError(
+        `A row of ${length} tokens is longer than the model's ${this.maxPositions} positions`,
+      );
+    }
+    const stop = options.stopAfterLayer ?? null;
+    if (stop !== null && !(Number.isInteger(stop) && stop >= 0 && stop < this.layers)) {
+      throw new RangeError(`stopAfterLayer is ${stop}: the model has layers 0 to ${this.layers - 1}`);
+    }
+    return tf.tidy(() => {
+      const pass = this.startPass(batch, length, options);
+      let x_ND = this.network.embed(ids_BT.reshape([batch * length]), pass.places);
+      for (let layer = 0; layer <= (stop ?? this.layers - 1); layer++)
+        x_ND = this.runBlock(x_ND, layer, pass);
+      const hidden_ND = stop === null ? this.network.finalNorm(x_ND) : x_ND;
+      return hidden_ND.reshape([batch, length, this.width]);
+    });
+  }
+
+  unembed<T extends tf.Tensor>(hidden: T): T {
+    const leading = hidden.shape.slice(0, -1);
+    return tensorflow().tidy(() => {
+      if (leading.length === 1) return linear(hidden as unknown as tf.Tensor2D, this.unembedding);
+      const flat_ND = hidden.reshape<tf.Tensor2D>([-1, this.width]);
+      return linear(flat_ND, this.unembedding).reshape([...leading, this.vocabulary]);
+    }) as unknown as T;
+  }
+
+  blockPrefix(layer: number): string {
+    return this.description.blockPrefix(layer);
+  }
+
+  decoder(batch: number, length: number, options: { hooks?: readonly Hook[] } = {}): Decoder {
+    return createDecoder({
+      network: this.network,
+      layers: this.layers,
+      batch,
+      length: Math.min(length, this.maxPositions),
+      hooks: options.hooks ?? [],
+    });
+  }
+
+  dispose(): void {
+    this.network.dispose?.();
+    this.causal?.bias.dispose();
+    this.causal = null;
+    for (const parameter of this.parameters.values()) parameter.dispose();
+  }
+
+  private startPass(batch: number, length: number, options: ForwardOptions): Pass {
+    const mask = options.mask_BT?.dataSync();
+    if (mask && mask.length !== batch * length) {
+      throw new RangeError(`mask_BT has shape [${options.mask_BT?.shape}], the ids [${batch},${length}]`);
+    }
+    const padded = mask && !isUnpadded(mask) ? mask : null;
+    const positions = padded ? maskedPositions(padded, batch, length) : null;
+    const causal = this.causalBias(length);
+    return {
+      batch,
+      length,
+      places: this.network.places(batch, length, positions, length),
+      bias: padded ? causal.add(paddingBias(padded, batch, length)) : causal,
+      caches: null,
+      hook: hookCaller(options.hooks ?? [], batch, length),
+    };
+  }
+
+  private runBlock(x_ND: tf.Tensor2D, layer: number, pass: Pass): tf.Tensor2D {
+    return tensorflow().tidy(() => pass.hook('block_out', layer, this.network.block(x_ND, layer, pass)));
+  }
+
+  private causalBias(length: number): AttentionBias {
+    if (this.causal?.length !== length) {
+      this.causal?.bias.dispose();
+      const tf = tensorflow();
+      this.causal = { length, bias: tf.keep(causalBias(length, length)) };
+    }
+    return this.causal.bias;
+  }
+}

@@ -1,0 +1,82 @@
+import type { Matrix } from './matrix.ts';
+
+/** Rows that hold less than this share of non-zeros are worth compressing. */
+const SPARSE = 0.4;
+
+/**
+ * A matrix as lists of its non-zero entries, row by row (compressed sparse rows), or, when most entries are non-zero, as it
+ * is: the products that iterative fits spend their time on.
+ */
+export class CompressedRows {
+  readonly rows: number;
+  readonly columns: number;
+  private readonly starts: Int32Array;
+  private readonly values: Float64Array;
+  /** Column of each value; absent: rows are dense. */
+  private readonly indices: Int32Array | null;
+
+  constructor({ rows, columns, data }: Matrix) {
+    this.rows = rows;
+    this.columns = columns;
+    let count = 0;
+    for (let i = 0; i < data.length; i++) if (data[i] !== 0) count++;
+    const sparse = count < SPARSE * data.length;
+    this.starts = new Int32Array(rows + 1);
+    this.values = sparse ? new Float64Array(count) : Float64Array.from(data);
+    this.indices = sparse ? new Int32Array(count) : null;
+    if (!this.indices) {
+      for (let i = 0; i <= rows; i++) this.starts[i] = i * columns;
+      return;
+    }
+    let at = 0;
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < columns; j++) {
+        const value = data[i * columns + j] as number;
+        if (value === 0) continue;
+        this.values[at] = value;
+        this.indices[at++] = j;
+      }
+      this.starts[i + 1] = at;
+    }
+  }
+
+  /** x_i . v */
+  dot(i: number, v: Float64Array): number {
+    const { values, indices } = this;
+    const start = this.starts[i] as number;
+    const end = this.starts[i + 1] as number;
+    let sum = 0;
+    if (indices)
+      for (let p = start; p < end; p++) sum += (values[p] as number) * (v[indices[p] as number] as number);
+    else for (let p = start, j = 0; p < end; p++, j++) sum += (values[p] as number) * (v[j] as number);
+    return sum;
+  }
+
+  /** out += factor x_i */
+  add(i: number, factor: number, out: Float64Array): void {
+    const { values, indices } = this;
+    const start = this.starts[i] as number;
+    const end = this.starts[i + 1] as number;
+    if (indices) {
+      for (let p = start; p < end; p++) {
+        const j = indices[p] as number;
+        out[j] = (out[j] as number) + factor * (values[p] as number);
+      }
+    } else {
+      for (let p = start, j = 0; p < end; p++, j++)
+        out[j] = (out[j] as number) + factor * (values[p] as number);
+    }
+  }
+
+  /** out += factor x_i * x_i, entry by entry */
+  addSquares(i: number, factor: number, out: Float64Array): void {
+    const { values, indices } = this;
+    const start = this.starts[i] as number;
+    const end = this.starts[i + 1] as number;
+    for (let p = start; p < end; p++) {
+      const j = indices ? (indices[p] as number) : p - start;
+      const value = values[p] as number;
+      out[j] = (out[j] as number) + factor * value * value;
+    }
+  }
+}

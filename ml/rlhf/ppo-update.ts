@@ -1,0 +1,55 @@
+import type * as tf from '@tensorflow/tfjs';
+import { tensorflow } from '../engine/engine.ts';
+import { gradients } from '../engine/gradients.ts';
+import { tokenLogProbs } from '../engine/token-log-probs.ts';
+import type { LanguageModel } from '../models/types.ts';
+import { type PpoLoss, type PpoLossOptions, ppoLoss } from './ppo-loss.ts';
+import { packSequences, responseHidden, type Sequence } from './sequences.ts';
+import type { ValueHead } from './value-head.ts';
+
+/** A mini-batch: sequences, and for each of their N response tokens what the rollout gave, row after row. */
+export interface MiniBatch {
+  sequences: readonly Sequence[];
+  oldLogProbs: Float64Array;
+  oldValues: Float64Array;
+  advantages: Float64Array;
+  returns: Float64Array;
+}
+
+export interface Learner {
+  policy: LanguageModel;
+  valueHead: ValueHead;
+  padId: number;
+  /** Called for every pass with gradients; see `ValueHead.values`. */
+  dropped?: Parameters<ValueHead['values']>[1];
+}
+
+/**
+ * The PPO loss of a mini-batch and its gradients in all parameters of policy and value head, by their names. The caller
+ * disposes of the gradients.
+ *
+ * The loss itself is computed in double precision from N log-probabilities and values; what TensorFlow differentiates is
+ * the linear function of them that has the same gradient.
+ */
+export function ppoGradients(
+  { policy, valueHead, padId, dropped }: Learner,
+  batch: MiniBatch,
+  options: PpoLossOptions,
+): { loss: PpoLoss; gradients: Map<string, tf.Tensor> } {
+  const tf = tensorflow();
+  const packed = packSequences(batch.sequences, padId);
+  let loss: PpoLoss | undefined;
+  const { value, grads } = gradients(
+    () => {
+      const hidden_ND = responseHidden(policy, packed);
+      const logProbs_N = tokenLogProbs(policy.unembed(hidden_ND), tf.tensor1d(packed.labels, 'int32'));
+      const values_N = valueHead.values(hidden_ND, dropped);
+      loss = ppoLoss({ ...batch, logProbs: logProbs_N.dataSync(), values: values_N.dataSync() }, options);
+      const policyPart = tf.dot(logProbs_N, tf.tensor1d(loss.gradients.logProbs));
+      return policyPart.add(tf.dot(values_N, tf.tensor1d(loss.gradients.values))).asScalar();
+    },
+    new Map([...policy.parameters, ...valueHead.parameters]),
+  );
+  value.dispose();
+  return { loss: loss as unknown as PpoLoss, gradients: grads };
+}

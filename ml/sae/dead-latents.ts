@@ -1,0 +1,37 @@
+/**
+ * Which features are dead: those that did not fire on the last `window` tokens (positions, summed over batches). A feature
+ * fires when its activation is above 0. The packages use a window of 10 million tokens.
+ */
+export class DeadLatents {
+  /** Tokens since each feature last fired; stops counting at `window`. */
+  private readonly quiet_F: Int32Array;
+
+  constructor(
+    readonly features: number,
+    readonly window: number,
+  ) {
+    this.quiet_F = new Int32Array(features);
+  }
+
+  /** Takes in one batch: `indices` of kept features with their `values`; those of value 0 did not fire. */
+  observe(indices: Int32Array, values: Float32Array, tokens: number): void {
+    const { quiet_F, window } = this;
+    for (let f = 0; f < quiet_F.length; f++) quiet_F[f] = Math.min(window, quiet_F[f]! + tokens);
+    for (let i = 0; i < indices.length; i++) if (values[i]! > 0) quiet_F[indices[i]!] = 0;
+  }
+
+  /** Indices of dead features, ascending. */
+  dead(): Int32Array {
+    const dead: number[] = [];
+    for (let f = 0; f < this.quiet_F.length; f++) if (this.quiet_F[f]! >= this.window) dead.push(f);
+    return Int32Array.from(dead);
+  }
+
+  state(): Int32Array {
+    return this.quiet_F.slice();
+  }
+
+  restore(state: Int32Array): void {
+    this.quiet_F.set(state);
+  }
+}

@@ -1,0 +1,108 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { TextSelection } from '../activations/types.ts';
+import { tensorflow } from '../engine/engine.ts';
+import type { HookSite } from '../models/types.ts';
+
+/**
+ * A trained dictionary, ready to read activations with: the one view that probes, features and ablations have of every
+ * variant. Works in the model's own units: any scaling used in training is folded into the biases.
+ *
+ *   encode   f = activation((x - pre_bias) W_enc + b_enc)
+ *   decode   x_hat = f W_dec + b_dec
+ */
+export interface Dictionary {
+  /** How it was trained: `l1-tied`, `topk`, `standard`. */
+  readonly variant: string;
+  /** The block (0-based) and the place in it that it reads. */
+  readonly layer: number;
+  readonly site: HookSite;
+  /** D, the width of the activations. */
+  readonly width: number;
+  /** F, the number of features. */
+  readonly features: number;
+  /** One row a feature: the direction that it writes, f * row. [F, D] */
+  readonly decoder_FD: tf.Tensor2D;
+  readonly config: DictionaryConfig;
+  /** Feature activations, all >= 0. acts [N, D] -> [N, F]. The caller disposes of the result. */
+  encode(acts_ND: tf.Tensor2D): tf.Tensor2D;
+  /** Reconstruction in the model's units. features [N, F] -> [N, D]. The caller disposes of the result. */
+  decode(features_NF: tf.Tensor2D): tf.Tensor2D;
+  dispose(): void;
+}
+
+/** How pre-activations become feature activations. */
+export type Activation = { type: 'relu' } | { type: 'topk'; k: number };
+
+/** What a dictionary is, beside its weights. Stored as `plumbline` inside cfg.json. */
+export interface DictionaryConfig {
+  variant: string;
+  layer: number;
+  site: HookSite;
+  width: number;
+  features: number;
+  activation: Activation;
+  /** Whether the encoder reads x - b_dec instead of x. */
+  subtractsDecoderBias: boolean;
+  /** Activations were multiplied by this while training; folded into the biases, kept for the record. */
+  trainingScale: number;
+  /** A running average of the smallest kept activation, in the model's units: f > threshold acts like top-k without ranking. */
+  threshold: number | null;
+  /** Digests of what it was trained on. */
+  model: string;
+  data: string;
+  /** Which texts its training saw, so that an evaluation can stay clear of them. */
+  texts: TextSelection;
+  /** What its training saw of a text: positions from here on, of so many tokens. */
+  skippedPositions: number;
+  maxLength: number;
+  /** The parameters of the step that trained it, with defaults filled in. */
+  training: Record<string, unknown>;
+}
+
+/** Float32 weights as stored: W_enc [D, F], W_dec [F, D], b_enc [F], b_dec [D]. */
+export interface DictionaryWeights {
+  W_enc: Float32Array;
+  W_dec: Float32Array;
+  b_enc: Float32Array;
+  b_dec: Float32Array;
+}
+
+/** A dictionary from its weights. */
+export function createDictionary(config: DictionaryConfig, weights: DictionaryWeights): Dictionary {
+  const tf = tensorflow();
+  const { width, features } = config;
+  const encoder_DF = tf.tensor2d(weights.W_enc, [width, features]);
+  const decoder_FD = tf.tensor2d(weights.W_dec, [features, width]);
+  const encoderBias_F = tf.tensor1d(weights.b_enc);
+  const decoderBias_D = tf.tensor1d(weights.b_dec);
+  return {
+    variant: config.variant,
+    layer: config.layer,
+    site: config.site,
+    width,
+    features,
+    decoder_FD,
+    config,
+    encode: (acts_ND) =>
+      tf.tidy(() => {
+        const input_ND = config.subtractsDecoderBias ? acts_ND.sub<tf.Tensor2D>(decoderBias_D) : acts_ND;
+        const positive_NF = tf.matMul(input_ND, encoder_DF).add(encoderBias_F).relu<tf.Tensor2D>();
+        return config.activation.type === 'relu'
+          ? positive_NF
+          : keepLargest(positive_NF, config.activation.k);
+      }),
+    decode: (features_NF) =>
+      tf.tidy(() => tf.matMul(features_NF, decoder_FD).add<tf.Tensor2D>(decoderBias_D)),
+    dispose: () => tf.dispose([encoder_DF, decoder_FD, encoderBias_F, decoderBias_D]),
+  };
+}
+
+/** Zeroes all but the k largest of each row. Values that tie with the k-th are kept. */
+export function keepLargest(positive_NF: tf.Tensor2D, k: number): tf.Tensor2D {
+  const tf = tensorflow();
+  return tf.tidy(() => {
+    const { values } = tf.topk(positive_NF, Math.min(k, positive_NF.shape[1]), true);
+    const smallestKept_N1 = values.min(1, true);
+    return positive_NF.mul<tf.Tensor2D>(positive_NF.greaterEqual(smallestKept_N1).cast('float32'));
+  });
+}

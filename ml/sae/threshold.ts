@@ -1,0 +1,43 @@
+/**
+ * A running average of the smallest activation that top-k keeps, so that a dictionary can also be used without ranking:
+ * f > threshold. Per batch: the mean over rows of the smallest positive kept value (rows that keep none are left out);
+ * over batches: t <- beta t + (1 - beta) batch, the first batch setting it (dictionary_learning's TopKTrainer; beta .999).
+ */
+export class ThresholdAverage {
+  /** null until a batch was seen. */
+  private value: number | null = null;
+
+  /** @param from updates start at this step (0-based), when the dictionary has settled somewhat */
+  constructor(
+    private readonly beta: number,
+    private readonly from: number,
+  ) {}
+
+  observe(step: number, values_BK: Float32Array, k: number): void {
+    if (step < this.from) return;
+    let sum = 0;
+    let rows = 0;
+    for (let start = 0; start < values_BK.length; start += k) {
+      let smallest = Number.POSITIVE_INFINITY;
+      for (let i = start; i < start + k; i++) {
+        const value = values_BK[i]!;
+        if (value > 0 && value < smallest) smallest = value;
+      }
+      if (smallest !== Number.POSITIVE_INFINITY) {
+        sum += smallest;
+        rows++;
+      }
+    }
+    if (rows === 0) return;
+    const batch = sum / rows;
+    this.value = this.value === null ? batch : this.beta * this.value + (1 - this.beta) * batch;
+  }
+
+  current(): number | null {
+    return this.value;
+  }
+
+  restore(value: number | null): void {
+    this.value = value;
+  }
+}
