@@ -1,0 +1,78 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { readCheckpoint, writeCheckpoint } from './checkpoint-files.ts';
+import { Suspended } from './suspended.ts';
+import { ComputeError, type JobDescription, type LoopOptions } from './types.ts';
+
+/** What the loop needs of the process that runs it. */
+export interface LoopHost {
+  job: Pick<JobDescription, 'checkpointEvery' | 'segmentUnits' | 'resume' | 'workDirectory'>;
+  stopRequested(): boolean;
+  progress(done: number, total: number, metrics?: Record<string, number>): void;
+  /** Hands a complete checkpoint over; resolves when it is stored. */
+  store(step: number, directory: string): Promise<void>;
+}
+
+/** The resumable loop: see `LoopOptions`. @throws Suspended at the end of a segment and when told to stop */
+export async function runLoop(host: LoopHost, options: LoopOptions): Promise<void> {
+  const { total, save, load, step } = options;
+  const { checkpointEvery, segmentUnits, resume, workDirectory } = host.job;
+  if (!Number.isSafeInteger(total) || total < 0) {
+    throw new ComputeError(
+      'bad-parameter',
+      `A loop of ${total} steps: the number of steps must be a whole number.`,
+    );
+  }
+  let done = 0;
+  if (resume !== null) {
+    if (resume.step > total) {
+      throw new ComputeError(
+        'bad-checkpoint',
+        `The checkpoint is at step ${resume.step} of a loop of ${total} steps.`,
+      );
+    }
+    await load(await readCheckpoint(resume.directory, resume.step));
+    done = resume.step;
+  }
+  let saved = done;
+  const checkpoint = async () => {
+    if (saved === done) return;
+    const directory = join(workDirectory, 'checkpoints', String(done));
+    await writeCheckpoint(directory, done, await save());
+    await host.store(done, directory);
+    await rm(directory, { recursive: true, force: true });
+    saved = done;
+  };
+  const suspendIfTold = async () => {
+    // Lets messages in: steps are synchronous for as long as they like.
+    await setImmediate();
+    if (!host.stopRequested()) return;
+    await checkpoint();
+    throw new Suspended(done, total);
+  };
+
+  host.progress(done, total);
+  await suspendIfTold();
+  while (done < total && !options.finished?.()) {
+    const metrics = await step(done);
+    done++;
+    assertFinite(metrics, done, total);
+    host.progress(done, total, metrics);
+    await suspendIfTold();
+    if (done === total) break;
+    const segmentOver = segmentUnits !== null && done % segmentUnits === 0;
+    if (segmentOver || (checkpointEvery !== null && done % checkpointEvery === 0)) await checkpoint();
+    if (segmentOver) throw new Suspended(done, total);
+  }
+}
+
+function assertFinite(metrics: Record<string, number>, done: number, total: number): void {
+  for (const [name, value] of Object.entries(metrics)) {
+    if (Number.isFinite(value)) continue;
+    throw new ComputeError('nan-loss', `${name} is ${value} at step ${done} of ${total}.`, {
+      hint: 'Training diverged: lower `learning-rate`, or clip gradients and rewards more tightly.',
+      details: { metric: name, step: done },
+    });
+  }
+}
