@@ -1,0 +1,61 @@
+import type { Json } from '../../store/types.ts';
+import { scatterFigure } from '../figures/scatter.ts';
+import { labelOf, type ReportPoint, type ReportRun } from '../run.ts';
+import type { Block, Section } from '../types.ts';
+import { metricsTable } from './metrics.ts';
+import { tableBlocks } from './tables.ts';
+
+/** How well the dictionaries stand for what the layers write. */
+export function dictionariesSection(run: ReportRun): Section | undefined {
+  const evaluated = run.accepted('sae.evaluate');
+  const trained = run.accepted('sae.train');
+  if (trained.length === 0) return undefined;
+  const blocks: Block[] = [];
+  const points = evaluated.length > 0 ? evaluated : trained;
+  const rows = points.flatMap((point) => frontierRow(run, point));
+  if (rows.length > 0) {
+    blocks.push({
+      type: 'figure',
+      id: 'sparsity-reconstruction',
+      title: 'Sparsity against reconstruction',
+      caption: `Each dot is one dictionary: mean number of active features a position (L0), and the share of variance it leaves unexplained (FVU; 0 is perfect, 1 is as good as the mean), on ${
+        evaluated.length > 0 ? 'held-out texts' : 'held-out rows'
+      }. Lower left is better.`,
+      spec: scatterFigure({
+        rows,
+        x: { field: 'l0', title: 'L0: active features a position' },
+        y: { field: 'fvu', title: 'FVU' },
+        colour: { field: 'variant', title: 'variant' },
+        text: 'layer',
+      }),
+    });
+  }
+  const qualities = metricsTable(run, 'sae.evaluate');
+  blocks.push(...tableBlocks(run, 'sae.evaluate', 'table', { closed: true }));
+  if (qualities) blocks.push({ type: 'table', table: qualities, closed: true });
+  const training = metricsTable(run, 'sae.train');
+  if (training) blocks.push({ type: 'table', table: training, closed: true });
+  return {
+    id: 'dictionaries',
+    title: 'Dictionaries',
+    question:
+      'How sparse and how faithful are the dictionaries of the layers that moved most? What follows about features holds only as far as these numbers allow.',
+    blocks,
+  };
+}
+
+function frontierRow(run: ReportRun, point: ReportPoint): Record<string, Json>[] {
+  const l0 = run.metric(point, 'l0');
+  const fvu = run.metric(point, 'fvu');
+  if (!l0 || !fvu) return [];
+  const { layer, variant } = point.axes;
+  return [
+    {
+      label: labelOf(point),
+      l0: l0.value,
+      fvu: fvu.value,
+      layer: `layer ${JSON.stringify(layer ?? '')}`,
+      variant: String(variant ?? point.step),
+    },
+  ];
+}
