@@ -1,0 +1,35 @@
+import type { Job } from '../compute/types.ts';
+import {
+  type Labeller,
+  lexiconLabeller,
+  type OpenAILabellerSettings,
+  openaiLabeller,
+} from '../labeling/labeller.ts';
+import type { Labeller as LabellerSettings } from '../schemas/generated/parameters.ts';
+import { openLexicon } from './feedback.ts';
+
+/** The labeller that a step's `labeller:` describes. Close it when done. */
+export async function openLabeller(settings: LabellerSettings, job: Job): Promise<Labeller> {
+  if (settings.type === 'lexicon') {
+    const lexicon = await openLexicon(settings.feedback);
+    return lexiconLabeller(lexicon.name, (word) => lexicon.value(word));
+  }
+  return openaiLabeller(settings as OpenAILabellerSettings, job, process.env);
+}
+
+/** Labels every item, as many at once as the labeller allows, with progress as they come. */
+export async function labelAll<Item, Label>(
+  job: Job,
+  items: readonly Item[],
+  label: (item: Item) => Promise<Label>,
+): Promise<Label[]> {
+  let done = 0;
+  const labels = await Promise.all(
+    items.map(async (item) => {
+      const made = await label(item);
+      job.progress(++done, items.length);
+      return made;
+    }),
+  );
+  return labels;
+}
