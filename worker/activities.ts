@@ -1,0 +1,61 @@
+import { Context } from '@temporalio/activity';
+import type { PointHeartbeat, PointOutcome, PointRequest } from '../activities/types.ts';
+import type { Store } from '../store/types.ts';
+import type { RunEnd } from '../workflows/types.ts';
+import { Permits } from './permits.ts';
+import { recompute } from './recompute.ts';
+import { recordRunEnd } from './runs.ts';
+
+export type PointActivity = (request: PointRequest) => Promise<PointOutcome>;
+
+const WAITING_BEAT_MS = 5_000;
+
+/**
+ * The activities of the kinds, as this host offers them: within its number of compute children, and able to recompute.
+ * @param activitiesFor the kinds' activities over a given store, by kind
+ */
+export function hostActivities(
+  store: Store,
+  children: number,
+  activitiesFor: (store: Store) => Record<string, PointActivity>,
+): Record<string, PointActivity> {
+  const permits = new Permits(children);
+  const usual = activitiesFor(store);
+  return Object.fromEntries(
+    Object.entries(usual).map(([kind, activity]) => [
+      kind,
+      async (request: PointRequest) => {
+        const release = await takePermit(permits);
+        try {
+          if (!request.recompute) return await activity(request);
+          return await recompute(store, request, (apart) => activitiesFor(apart)[kind]!(request));
+        } finally {
+          release();
+        }
+      },
+    ]),
+  );
+}
+
+/** Heartbeats while it waits, so that a point in the queue is not taken for one whose worker was lost. */
+async function takePermit(permits: Permits): Promise<() => void> {
+  const { cancellationSignal, heartbeat } = Context.current();
+  if (permits.available) return await permits.acquire(cancellationSignal);
+  const waiting: PointHeartbeat = { done: 0, total: 0, metrics: {}, checkpointStep: null, rate: 0 };
+  heartbeat(waiting);
+  const beat = setInterval(() => heartbeat(waiting), WAITING_BEAT_MS);
+  try {
+    return await permits.acquire(cancellationSignal);
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+/** What workflows ask of their own worker: never to compute. */
+export function workflowActivities(store: Store): { recordRunEnd(end: RunEnd): Promise<void> } {
+  return {
+    async recordRunEnd(end) {
+      await recordRunEnd(store, Context.current().info.workflowExecution!.workflowId, end);
+    },
+  };
+}

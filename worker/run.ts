@@ -1,0 +1,89 @@
+import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createActivities } from '../activities/index.ts';
+import { openStore } from '../store/open.ts';
+import { thisProcess } from '../store/process-identity.ts';
+import { writeJson } from './embedded/json-file.ts';
+import { embeddedLayout } from './embedded/layout.ts';
+import { withLock } from './embedded/lock.ts';
+import { currentBuild, findWorker, type WorkerFile } from './embedded/worker.ts';
+import type { Settings } from './settings.ts';
+import { parseQueue, slotsOf } from './slots.ts';
+import type { TemporalTarget } from './target.ts';
+import { WorkerHost } from './workers.ts';
+
+const DIST = fileURLToPath(new URL('../dist', import.meta.url));
+
+export interface WorkerRunOptions {
+  settings: Settings & { temporal: TemporalTarget };
+  /** Beyond the usual ones: `name` or `name=slots`. */
+  queues: string[];
+  /** Registers in the state directory as its one worker. */
+  embedded: boolean;
+}
+
+/** Runs this process as a worker until it is told to stop. @returns the exit code */
+export async function runWorker({ settings, queues, embedded }: WorkerRunOptions): Promise<number> {
+  const { directory, temporal } = settings;
+  const layout = embeddedLayout(directory);
+  const file: WorkerFile = {
+    process: thisProcess(),
+    build: currentBuild(),
+    address: temporal.address,
+    store: settings.store,
+    queues,
+    ready: false,
+  };
+  if (embedded && !(await register(directory, file))) return 0;
+  try {
+    const slots = slotsOf(Object.fromEntries(queues.map(parseQueue)));
+    const store = openStore(settings.store);
+    const commit = gitCommit();
+    const host = await WorkerHost.start({
+      target: temporal,
+      store,
+      slots,
+      workflowBundle: join(DIST, 'workflow-bundle.js'),
+      logFile: layout.workerLog,
+      connectSeconds: 30,
+      activitiesFor: (over) =>
+        createActivities({
+          store: over,
+          directory,
+          dist: DIST,
+          threads: slots.threads,
+          ...(commit && { commit }),
+        }),
+    });
+    if (embedded) writeJson(layout.worker, { ...file, ready: true } satisfies WorkerFile);
+    await host.run();
+    return 0;
+  } finally {
+    if (embedded) rmSync(layout.worker, { force: true });
+  }
+}
+
+/** @returns false when another worker serves the directory already */
+async function register(directory: string, file: WorkerFile): Promise<boolean> {
+  const layout = embeddedLayout(directory);
+  return await withLock(`${layout.worker}.lock`, async () => {
+    if (findWorker(layout)) return false;
+    writeJson(layout.worker, file);
+    return true;
+  });
+}
+
+function gitCommit(): string | undefined {
+  try {
+    const cwd = fileURLToPath(new URL('..', import.meta.url));
+    return execFileSync('git', ['rev-parse', 'HEAD'], {
+      cwd,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,4 @@
+/** Everything that Temporal can start by name; the entry of the workflow bundle. */
+export { experiment } from './experiment.ts';
+export { sweep } from './sweep.ts';
+export { training } from './training.ts';
