@@ -1,0 +1,7 @@
+import { hfModel } from './hf-model.ts';
+import type { Exporter } from './types.ts';
+
+/** By format, the word after `--to`. */
+export const EXPORTERS = { hf: hfModel } as const satisfies Record<string, Exporter>;
+
+export type ExportFormat = keyof typeof EXPORTERS;
