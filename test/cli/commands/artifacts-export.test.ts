@@ -1,0 +1,101 @@
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { exportArtifact } from '../../../cli/commands/artifacts-export.ts';
+import { UserError } from '../../../cli/errors.ts';
+import { loadModel } from '../../../ml/models/load.ts';
+import { putArtifact } from '../../../store/artifacts.ts';
+import { openStore } from '../../../store/open.ts';
+import { acceptResult } from '../../../store/results.ts';
+import type { ArtifactType, PointRecord } from '../../../store/types.ts';
+import { scratchDirectory } from '../../infra/scratch-project.ts';
+
+const TINY = 'test/fixtures/tiny-models/llama';
+let folder: string;
+let printed = '';
+const store = () => openStore(join(folder, '.plumb', 'store'));
+
+beforeEach(() => {
+  folder = scratchDirectory();
+  printed = '';
+  vi.stubEnv('PLUMBLINE_DIRECTORY', join(folder, '.plumb'));
+  vi.stubEnv('PLUMBLINE_STORE', join(folder, '.plumb', 'store'));
+  vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+    printed += chunk;
+    return true;
+  });
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+let made = 0;
+/** Accepts a result of this point with one artifact. @returns the artifact's digest */
+async function finish(step: string, point: string, type: ArtifactType, fill: (directory: string) => void) {
+  const directory = join(folder, `made-${made++}`);
+  mkdirSync(directory);
+  fill(directory);
+  const ref = await putArtifact(store(), type, directory);
+  const record: PointRecord = {
+    key: String(made).padStart(64, '0'),
+    kind: 'lm.train',
+    kindVersion: 1,
+    params: {},
+    seed: null,
+    outputs: { [type]: { ...ref } },
+    metrics: {},
+    run: { id: 'run', experiment: 'e', step, point },
+    environment: {},
+    usage: {} as PointRecord['usage'],
+    startedAt: '2026-01-01T00:00:00Z',
+    finishedAt: `2026-01-01T00:00:0${made}Z`,
+    seconds: 1,
+    attempts: 1,
+    dollars: 0,
+  };
+  await acceptResult(store(), record);
+  return ref.digest;
+}
+
+const model = (note: string) => (directory: string) => {
+  cpSync(TINY, directory, { recursive: true });
+  writeFileSync(join(directory, 'note.txt'), note);
+};
+
+test('a model leaves as a directory that loads, with every file as it was stored', async () => {
+  const digest = await finish('tuned', 'tuned[seed=0]', 'model', model('one'));
+  for (const [what, directory] of [
+    ['tuned', join(folder, 'out', 'by-step')],
+    ['tuned[seed=0]', join(folder, 'by-point')],
+    [digest.slice(0, 10), join(folder, 'by-digest')],
+  ] as const) {
+    expect(await exportArtifact(what, directory, { to: 'hf' })).toBe(0);
+    expect(readdirSync(directory).sort()).toEqual([...readdirSync(TINY), 'note.txt'].sort());
+    for (const file of readdirSync(TINY))
+      expect(readFileSync(join(directory, file))).toEqual(readFileSync(join(TINY, file)));
+    expect(printed).toContain(`from_pretrained(${JSON.stringify(directory)})`);
+  }
+  (await loadModel(join(folder, 'by-point'))).dispose();
+  expect(readdirSync(folder).filter((name) => name.startsWith('.by'))).toEqual([]);
+});
+
+test('what cannot be exported is said, and nothing is written', async () => {
+  await finish('tuned', 'tuned[seed=0]', 'model', model('one'));
+  await finish('tuned', 'tuned[seed=1]', 'model', model('two'));
+  await finish('texts', 'texts', 'texts', (directory) => writeFileSync(join(directory, 'a.txt'), 'a'));
+  const target = join(folder, 'out');
+  const refused = (what: string, directory = target) =>
+    exportArtifact(what, directory, { to: 'hf' }).then(
+      () => 'exported',
+      (error) => error,
+    );
+  expect((await refused('tuned')).message).toBe('The step tuned has 2 points: tuned[seed=0], tuned[seed=1]');
+  expect((await refused('texts')).message).toBe('texts has no model to export to hf: it made texts (texts).');
+  expect(await refused('nothing')).toBeInstanceOf(UserError);
+  expect(existsSync(target)).toBe(false);
+  mkdirSync(target);
+  writeFileSync(join(target, 'mine'), '');
+  expect((await refused('tuned[seed=1]')).message).toBe(`${target} is there and not empty.`);
+  expect(readdirSync(target)).toEqual(['mine']);
+});

@@ -1,0 +1,76 @@
+import { fitCorrected } from '../../../ml/probes/fit-corrected.ts';
+import { fitFaithful } from '../../../ml/probes/fit-faithful.ts';
+import type {
+  Fit,
+  Method,
+  ProbeFile,
+  ProbeRow,
+  Protocol,
+  Representation,
+  Role,
+} from '../../../ml/probes/types.ts';
+import { type SyntheticOptions, syntheticProbeData } from './synthetic.ts';
+
+/** `probe.json` of a synthetic model, without the files around it. */
+export function syntheticProbe(options: {
+  role: Role;
+  data: SyntheticOptions;
+  method?: Method;
+  protocol?: Protocol;
+  representations?: Representation[];
+  shuffles?: number;
+}): ProbeFile {
+  const {
+    role,
+    method = 'ridge',
+    protocol = 'corrected',
+    representations = ['sae'],
+    shuffles = 20,
+  } = options;
+  const { seed } = options.data;
+  const data = syntheticProbeData(options.data);
+  const fits = representations.map((representation): Fit => {
+    const fit =
+      protocol === 'corrected'
+        ? fitCorrected(data.features, data.rows, { method, seed, shuffles })
+        : fitFaithful(data.features, data.rows, {
+            method,
+            seed,
+            shuffles,
+            name: representation,
+            control: 'none',
+          });
+    const { fittedOn, penalty, predictions, shuffled } = fit;
+    return {
+      representation,
+      control: 'none',
+      features: data.features.columns,
+      fittedOn,
+      penalty,
+      predictions,
+      shuffled,
+    };
+  });
+  const read = protocol === 'corrected' ? data.rows : data.rows.filter(({ split }) => split === 'test');
+  const column = <K extends keyof ProbeRow>(key: K): ProbeRow[K][] => read.map((row) => row[key]);
+  return {
+    format: 1,
+    role,
+    method,
+    protocol,
+    seed,
+    model: role,
+    triples: `triples ${seed}`,
+    dictionaries: [],
+    layers: [1],
+    feedback: 'lexicon vader',
+    rows: {
+      triple: column('triple'),
+      member: column('member'),
+      word: column('word'),
+      value: column('value'),
+      fold: column('fold'),
+    },
+    fits,
+  };
+}
