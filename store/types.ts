@@ -8,6 +8,9 @@ export type Digest = string;
 /** Types of artifacts that steps hand to each other. A new one is added here and in the kind that makes it. */
 export type ArtifactType =
   | 'texts' // texts.jsonl: one {"text", ...} a line
+  | 'preferences' // preferences.jsonl: one {"prompt", "chosen", "rejected", "margin"?} a line
+  | 'log-probs' // log-probs.safetensors: what a reference model gives the completions of a preferences artifact
+  | 'classifier' // a Hugging Face directory of a sequence classifier or reward model
   | 'model' // a Hugging Face directory: config.json, model.safetensors, tokenizer.json, tokenizer_config.json
   | 'divergence' // divergence.json
   | 'activations' // activations.json + one safetensors shard set a layer

@@ -3,12 +3,10 @@ import { tensorflow } from '../engine/engine.ts';
 import { gradients } from '../engine/gradients.ts';
 import { add } from '../engine/untaped.ts';
 import { ComputeError } from '../failure.ts';
-import { parameterValues } from '../models/save.ts';
 import type { LanguageModel } from '../models/types.ts';
-import { adam } from '../optimisers/adam.ts';
-import { clipByGlobalNorm } from '../optimisers/clip.ts';
 import type { Schedule } from '../optimisers/schedules/types.ts';
-import type { Optimiser } from '../optimisers/types.ts';
+import { fullTraining, type Trainable } from '../training/trainable.ts';
+import { Updater, type UpdaterState } from '../training/updater.ts';
 import { nextTokenLoss } from './loss.ts';
 import { predictedTokens, takeWindows, type Windows } from './windows.ts';
 
@@ -17,6 +15,8 @@ import { predictedTokens, takeWindows, type Windows } from './windows.ts';
  * vectors do not), gradients clipped by their global norm. Step i depends on the state, the order of the windows and i alone.
  */
 export interface TrainerOptions {
+  /** What moves of the model; all of it when absent. */
+  trainable?: Trainable;
   windows: Windows;
   /** Which windows each step takes. */
   order: { rows(step: number): Int32Array };
@@ -37,33 +37,28 @@ export interface StepResult {
   learning_rate: number;
 }
 
-interface Values {
-  dtype: 'F32';
-  shape: number[];
-  data: Float32Array;
-}
-
 export interface TrainerState {
-  tensors: Record<string, Values>;
+  tensors: UpdaterState['tensors'];
   /** The first loss is what later ones are compared with. */
-  json: { steps: number; firstLoss: number | null };
+  json: UpdaterState['json'] & { firstLoss: number | null };
 }
 
 export class LanguageModelTrainer {
-  private readonly optimiser: Optimiser;
+  private readonly updater: Updater;
   private firstLoss: number | null = null;
 
   constructor(
     private readonly model: LanguageModel,
     private readonly options: TrainerOptions,
   ) {
-    const { weightDecay, beta2 } = options;
-    this.optimiser = adam(model.parameters, { weightDecay, beta2 });
+    const { weightDecay, beta2, maxGradientNorm } = options;
+    const trainable = options.trainable ?? fullTraining(model);
+    this.updater = new Updater(trainable, new Map(), { weightDecay, beta2, maxGradientNorm });
   }
 
   /** @throws ComputeError nan-loss when the loss is not finite or has exploded; the parameters are then as before the step */
   step(i: number): StepResult {
-    const { order, learningRate, schedule, maxGradientNorm } = this.options;
+    const { order, learningRate, schedule } = this.options;
     const rows = order.rows(i);
     const rate = learningRate * schedule(i);
     let loss = Number.NaN;
@@ -72,9 +67,10 @@ export class LanguageModelTrainer {
     tensorflow().tidy(() => {
       const batch = this.gradientsOf(rows);
       loss = batch.loss;
-      norm = clipByGlobalNorm(batch.grads, maxGradientNorm);
+      const update = this.updater.prepare(batch.grads);
+      norm = update.norm;
       broken = !Number.isFinite(loss) || !Number.isFinite(norm) || loss > this.ceiling();
-      if (!broken) this.optimiser.step(batch.grads, rate);
+      if (!broken) update.apply(rate);
     });
     if (broken) throw diverged({ step: i, loss, norm, rate, rows, ceiling: this.ceiling() });
     this.firstLoss ??= loss;
@@ -100,7 +96,7 @@ export class LanguageModelTrainer {
       const block = takeWindows(windows, rows.subarray(start, start + microBatch));
       const { value, grads } = gradients(
         () => nextTokenLoss(this.model, block, tokens),
-        this.model.parameters,
+        this.updater.differentiated,
       );
       loss += value.dataSync()[0] as number;
       sums = sums ? added(sums, grads) : grads;
@@ -109,31 +105,17 @@ export class LanguageModelTrainer {
   }
 
   save(): TrainerState {
-    const { tensors: moments, json } = this.optimiser.state();
-    const tensors: TrainerState['tensors'] = {};
-    for (const [name, values] of Object.entries(parameterValues(this.model)))
-      tensors[`model/${name}`] = { ...values, dtype: 'F32' };
-    for (const [name, values] of Object.entries(moments)) tensors[`optimiser/${name}`] = values;
+    const { tensors, json } = this.updater.save();
     return { tensors, json: { ...json, firstLoss: this.firstLoss } };
   }
 
   load({ tensors, json }: TrainerState): void {
-    const tf = tensorflow();
-    const moments: TrainerState['tensors'] = {};
-    for (const [name, values] of Object.entries(tensors)) {
-      if (name.startsWith('optimiser/')) moments[name.slice('optimiser/'.length)] = values;
-    }
-    for (const [name, parameter] of this.model.parameters) {
-      const stored = tensors[`model/${name}`];
-      if (!stored) throw new Error(`The checkpoint lacks model/${name}`);
-      tf.tidy(() => parameter.assign(tf.tensor(stored.data, stored.shape)));
-    }
-    this.optimiser.load({ tensors: moments, json: { steps: json.steps } });
+    this.updater.load({ tensors, json });
     this.firstLoss = json.firstLoss;
   }
 
   dispose(): void {
-    this.optimiser.dispose();
+    this.updater.dispose();
   }
 }
 

@@ -19,37 +19,35 @@ export interface MiniBatch {
 export interface Learner {
   policy: LanguageModel;
   valueHead: ValueHead;
+  /** What to differentiate by: parameters of policy and value head, by name. */
+  differentiated: ReadonlyMap<string, tf.Variable>;
   padId: number;
   /** Called for every pass with gradients; see `ValueHead.values`. */
   dropped?: Parameters<ValueHead['values']>[1];
 }
 
 /**
- * The PPO loss of a mini-batch and its gradients in all parameters of policy and value head, by their names. The caller
- * disposes of the gradients.
+ * The PPO loss of a mini-batch and its gradients in `differentiated`, by their names. The caller disposes of the gradients.
  *
  * The loss itself is computed in double precision from N log-probabilities and values; what TensorFlow differentiates is
  * the linear function of them that has the same gradient.
  */
 export function ppoGradients(
-  { policy, valueHead, padId, dropped }: Learner,
+  { policy, valueHead, differentiated, padId, dropped }: Learner,
   batch: MiniBatch,
   options: PpoLossOptions,
 ): { loss: PpoLoss; gradients: Map<string, tf.Tensor> } {
   const tf = tensorflow();
   const packed = packSequences(batch.sequences, padId);
   let loss: PpoLoss | undefined;
-  const { value, grads } = gradients(
-    () => {
-      const hidden_ND = responseHidden(policy, packed);
-      const logProbs_N = tokenLogProbs(policy.unembed(hidden_ND), tf.tensor1d(packed.labels, 'int32'));
-      const values_N = valueHead.values(hidden_ND, dropped);
-      loss = ppoLoss({ ...batch, logProbs: logProbs_N.dataSync(), values: values_N.dataSync() }, options);
-      const policyPart = tf.dot(logProbs_N, tf.tensor1d(loss.gradients.logProbs));
-      return policyPart.add(tf.dot(values_N, tf.tensor1d(loss.gradients.values))).asScalar();
-    },
-    new Map([...policy.parameters, ...valueHead.parameters]),
-  );
+  const { value, grads } = gradients(() => {
+    const hidden_ND = responseHidden(policy, packed);
+    const logProbs_N = tokenLogProbs(policy.unembed(hidden_ND), tf.tensor1d(packed.labels, 'int32'));
+    const values_N = valueHead.values(hidden_ND, dropped);
+    loss = ppoLoss({ ...batch, logProbs: logProbs_N.dataSync(), values: values_N.dataSync() }, options);
+    const policyPart = tf.dot(logProbs_N, tf.tensor1d(loss.gradients.logProbs));
+    return policyPart.add(tf.dot(values_N, tf.tensor1d(loss.gradients.values))).asScalar();
+  }, differentiated);
   value.dispose();
   return { loss: loss as unknown as PpoLoss, gradients: grads };
 }

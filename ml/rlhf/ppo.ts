@@ -1,15 +1,12 @@
-import type * as tf from '@tensorflow/tfjs';
-import { tensorflow } from '../engine/engine.ts';
 import { ComputeError } from '../failure.ts';
 import type { LanguageModel, Tokenizer } from '../models/types.ts';
-import { adam } from '../optimisers/adam.ts';
-import { clipByGlobalNorm, globalNorm } from '../optimisers/clip.ts';
 import { constantSchedule } from '../optimisers/schedules/constant.ts';
 import { linearSchedule } from '../optimisers/schedules/linear.ts';
 import type { Schedule } from '../optimisers/schedules/types.ts';
-import type { Optimiser } from '../optimisers/types.ts';
 import { type RandomStream, stream } from '../random/stream.ts';
 import type { Reward } from '../rewards/types.ts';
+import { fullTraining, type Trainable } from '../training/trainable.ts';
+import { Updater, type UpdaterState } from '../training/updater.ts';
 import { checkLengths, complete, completionLimits, type Written } from './complete.ts';
 import { KlController } from './kl-controller.ts';
 import { type Batch, miniBatch } from './mini-batch.ts';
@@ -39,6 +36,8 @@ import { ValueHead } from './value-head.ts';
  */
 export interface PpoParts {
   policy: LanguageModel;
+  /** What moves of the policy; all of it when absent. */
+  trainable?: Trainable;
   reference: LanguageModel;
   tokenizer: Tokenizer;
   reward: Reward;
@@ -51,14 +50,14 @@ export interface PpoParts {
 }
 
 export interface PpoState {
-  tensors: Record<string, { dtype: 'F32'; shape: number[]; data: Float32Array }>;
-  json: { klCoefficient: number; optimiserSteps: number };
+  tensors: UpdaterState['tensors'];
+  json: UpdaterState['json'] & { klCoefficient: number };
 }
 
 export class PpoTrainer {
   private readonly valueHead: ValueHead;
   private readonly controller: KlController;
-  private readonly optimiser: Optimiser;
+  private readonly updater: Updater;
   private readonly schedule: Schedule;
 
   constructor(private readonly parts: PpoParts) {
@@ -66,7 +65,11 @@ export class PpoTrainer {
     checkParts(parts);
     this.valueHead = new ValueHead(policy.width, settings.valueStart, stream(seed, 'rlhf.ppo/value-head'));
     this.controller = new KlController(settings.klControl);
-    this.optimiser = adam(this.parameters(), { weightDecay: settings.weightDecay, decays: () => true });
+    this.updater = new Updater(parts.trainable ?? fullTraining(policy), this.valueHead.parameters, {
+      weightDecay: settings.weightDecay,
+      decays: () => true,
+      maxGradientNorm: settings.maxGradientNorm,
+    });
     this.schedule =
       settings.schedule === 'linear'
         ? linearSchedule({ total: steps, warmup: settings.warmUp })
@@ -102,39 +105,18 @@ export class PpoTrainer {
 
   /** Everything that later steps depend on, but the settings, the reference and the prompts. */
   save(): PpoState {
-    const tensors: PpoState['tensors'] = {};
-    for (const [name, parameter] of this.parameters()) {
-      tensors[`parameter/${name}`] = {
-        dtype: 'F32',
-        shape: [...parameter.shape],
-        data: parameter.dataSync() as Float32Array,
-      };
-    }
-    const optimiser = this.optimiser.state();
-    for (const [name, tensor] of Object.entries(optimiser.tensors)) tensors[`optimiser/${name}`] = tensor;
-    return {
-      tensors,
-      json: { klCoefficient: this.controller.coefficient, optimiserSteps: optimiser.json.steps },
-    };
+    const { tensors, json } = this.updater.save();
+    return { tensors, json: { ...json, klCoefficient: this.controller.coefficient } };
   }
 
   load({ tensors, json }: PpoState): void {
-    for (const [name, parameter] of this.parameters()) assign(parameter, tensors[`parameter/${name}`], name);
-    const prefix = 'optimiser/';
-    const moments = Object.entries(tensors)
-      .filter(([name]) => name.startsWith(prefix))
-      .map(([name, tensor]) => [name.slice(prefix.length), tensor] as const);
-    this.optimiser.load({ tensors: Object.fromEntries(moments), json: { steps: json.optimiserSteps } });
+    this.updater.load({ tensors, json });
     this.controller.restore(json.klCoefficient);
   }
 
   dispose(): void {
     this.valueHead.dispose();
-    this.optimiser.dispose();
-  }
-
-  private parameters() {
-    return new Map([...this.parts.policy.parameters, ...this.valueHead.parameters]);
+    this.updater.dispose();
   }
 
   private draws(i: number, name: string): RandomStream {
@@ -184,10 +166,12 @@ export class PpoTrainer {
 
   private learn(i: number, learningRate: number, batch: Batch) {
     const { policy, tokenizer, settings } = this.parts;
-    const { epochs, miniBatch: size, maxGradientNorm, earlyStopKl } = settings;
+    const { epochs, miniBatch: size, earlyStopKl } = settings;
     const order = this.draws(i, 'mini-batches');
     const dropped = { dropout: settings.valueDropout, stream: this.draws(i, 'dropout') };
-    const learner = { policy, valueHead: this.valueHead, padId: tokenizer.padId, dropped };
+    const { valueHead, updater } = this;
+    const { differentiated } = updater;
+    const learner = { policy, valueHead, differentiated, padId: tokenizer.padId, dropped };
     const losses: PpoLoss[] = [];
     const norms: number[] = [];
     for (let epoch = 0; epoch < epochs; epoch++) {
@@ -195,13 +179,15 @@ export class PpoTrainer {
       for (let from = 0; from < shuffled.length; from += size) {
         const rows = shuffled.subarray(from, from + size);
         const { loss, gradients } = ppoGradients(learner, miniBatch(batch, rows), settings);
-        const norm =
-          maxGradientNorm === null ? globalNorm(gradients) : clipByGlobalNorm(gradients, maxGradientNorm);
-        checkFinite(i, loss, norm);
-        this.optimiser.step(gradients, learningRate);
-        for (const gradient of gradients.values()) gradient.dispose();
+        const update = updater.prepare(gradients);
+        try {
+          checkFinite(i, loss, update.norm);
+          update.apply(learningRate);
+        } finally {
+          update.dispose();
+        }
         losses.push(loss);
-        norms.push(norm);
+        norms.push(update.norm);
       }
       const moved = losses.at(-1)?.stats.policyKl ?? 0;
       if (earlyStopKl !== null && moved > 1.5 * earlyStopKl) break;
@@ -241,10 +227,4 @@ function checkFinite(step: number, loss: PpoLoss, gradientNorm: number): void {
     `PPO diverged in step ${step + 1}: the loss is ${loss.totalLoss}, the norm of its gradient ${gradientNorm}`,
     { hint: 'lower `learning-rate`, or raise `kl.initial`' },
   );
-}
-
-function assign(parameter: tf.Variable, stored: PpoState['tensors'][string] | undefined, name: string): void {
-  if (!stored) throw new Error(`The checkpoint lacks ${name}`);
-  const tf = tensorflow();
-  tf.tidy(() => parameter.assign(tf.tensor(stored.data, stored.shape)));
 }

@@ -213,9 +213,9 @@ test('gradients reach every parameter and predict how the loss changes along the
     returns: noise(1),
   };
   const options = { clipRange: 0.2, valueClipRange: 5, valueCoefficient: 0.5, ratioThreshold: 10 };
-  const learner = { policy, valueHead, padId: tokenizer.padId };
-  const { gradients } = ppoGradients(learner, batch, options);
   const parameters = new Map([...policy.parameters, ...valueHead.parameters]);
+  const learner = { policy, valueHead, differentiated: parameters, padId: tokenizer.padId };
+  const { gradients } = ppoGradients(learner, batch, options);
   expect([...gradients.keys()].sort()).toEqual([...parameters.keys()].sort());
 
   const squares = [...gradients.values()].reduce(
