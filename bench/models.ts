@@ -7,7 +7,7 @@ import { saveModel } from '../ml/models/save.ts';
 import { stream } from '../ml/random/stream.ts';
 import { median } from './lib/processes.ts';
 import { peerPython } from './lib/python.ts';
-import { type Answer, Side } from './models/conversation.ts';
+import { type Answer, Side } from './lib/conversation.ts';
 import type { Benchmark, BenchmarkContext, Figure } from './types.ts';
 
 /**

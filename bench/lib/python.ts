@@ -8,16 +8,27 @@ import { join } from 'node:path';
  */
 const PACKAGES = ['torch==2.15.0', 'transformers==5.17.0', 'safetensors', 'numpy'];
 
-export function peerPython(cache: string, say: (line: string) => void): string {
+/** @param also further packages, `name==version`, that are installed when they are missing */
+export function peerPython(cache: string, say: (line: string) => void, also: readonly string[] = []): string {
   const given = process.env.PLUMBLINE_BENCH_PYTHON;
   if (given) return given;
   const directory = join(cache, 'bench-python');
   const python = join(directory, 'bin', 'python');
-  const works = () => spawnSync(python, ['-c', 'import torch, transformers']).status === 0;
-  if (existsSync(python) && works()) return python;
-  say(`making ${directory} with ${PACKAGES.join(', ')}`);
+  const has = (modules: readonly string[]) =>
+    spawnSync(python, ['-c', `import ${modules.join(', ')}`]).status === 0;
+  const missing = () => also.filter((name) => !has([name.split('==')[0] as string]));
+  if (existsSync(python) && has(['torch', 'transformers'])) {
+    const wanted = missing();
+    if (wanted.length > 0) {
+      say(`adding ${wanted.join(', ')} to ${directory}`);
+      run(python, ['-m', 'pip', 'install', '--quiet', ...PACKAGES, ...wanted]);
+    }
+    return python;
+  }
+  const packages = [...PACKAGES, ...also];
+  say(`making ${directory} with ${packages.join(', ')}`);
   run('python3', ['-m', 'venv', directory]);
-  run(python, ['-m', 'pip', 'install', '--quiet', ...PACKAGES]);
+  run(python, ['-m', 'pip', 'install', '--quiet', ...packages]);
   return python;
 }
 

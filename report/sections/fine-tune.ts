@@ -6,17 +6,21 @@ import { type IntervalRow, intervalFigure } from '../figures/intervals.ts';
 import { labelOf, type ReportPoint, type ReportRun, readJson, readTable } from '../run.ts';
 import type { Block, Section } from '../types.ts';
 import { metricsTable } from './metrics.ts';
+import { seedsTable } from './seeds.ts';
 import { tableBlocks } from './tables.ts';
 
-const TUNING = ['rlhf.ppo'];
+const TUNING = ['rlhf.ppo', 'rlhf.grpo', 'rlhf.rloo', 'rlhf.dpo', 'reward.train'];
 
 /** Whether tuning worked at all, and where it changed the model: without that there is nothing to explain. */
 export function fineTuneSection(run: ReportRun): Section | undefined {
   const blocks: Block[] = [
     ...rewardBlocks(run),
+    ...seedsBlocks(run),
+    ...alarmBlocks(run),
     ...curveBlocks(run),
     ...divergenceBlocks(run),
     ...tableBlocks(run, 'model.evaluate'),
+    ...tableBlocks(run, 'reward.train', 'calibration'),
   ];
   for (const kind of ['model.evaluate', ...TUNING, 'lm.train', 'model.divergence']) {
     const table = metricsTable(run, kind);
@@ -65,36 +69,85 @@ function rewardBlocks(run: ReportRun): Block[] {
   ];
 }
 
-/** Panels that a history may have, in order; those without numbers are left out. */
-const PANELS = [
-  { field: 'reward', title: 'mean reward of the batch' },
-  { field: 'kl', title: 'KL to the start, nats a completion' },
-  { field: 'entropy', title: 'entropy, nats' },
+function seedsBlocks(run: ReportRun): Block[] {
+  const table = seedsTable(run, ['model.evaluate', ...TUNING], 'tuning-over-seeds');
+  return table ? [{ type: 'table', table, fold: 12 }] : [];
+}
+
+/** What the alarms of a tuning saw must not be missed: a reward that rose while the replies collapsed is no success. */
+function alarmBlocks(run: ReportRun): Block[] {
+  return TUNING.flatMap((kind) =>
+    run.accepted(kind).flatMap((point): Block[] => {
+      const count = run.metric(point, 'alarms')?.value ?? 0;
+      if (count === 0) return [];
+      const seen = readTable(point, 'alarms')?.rows.map(({ message }) => String(message ?? '')) ?? [];
+      return [
+        {
+          type: 'note',
+          tone: 'caution',
+          body: `${point.step} ${labelOf(point)}: ${count} ${count === 1 ? 'alarm' : 'alarms'}. ${seen.slice(0, 3).join(' ')}`,
+        },
+      ];
+    }),
+  );
+}
+
+/** What a history may hold, in order: rows of panels, of which those without numbers are left out. */
+const FIGURES = [
+  {
+    id: 'tuning-curves',
+    title: 'Tuning, step by step',
+    panels: [
+      { field: 'reward', title: 'mean reward of the batch' },
+      { field: 'kl', title: 'KL to the start, nats a completion' },
+      { field: 'entropy', title: 'entropy, nats' },
+      { field: 'loss', title: 'loss' },
+      { field: 'accuracy', title: 'pairs in the right order' },
+      { field: 'margin', title: 'margin of the rewards' },
+    ],
+  },
+  {
+    id: 'tuning-health',
+    title: 'Whether the tuning was healthy',
+    panels: [
+      { field: 'length', title: 'tokens a completion' },
+      { field: 'distinct2', title: 'distinct pairs of tokens' },
+      { field: 'clip_fraction', title: 'share of clipped tokens' },
+      { field: 'value_loss', title: 'value loss' },
+      { field: 'explained_variance', title: 'explained variance' },
+      { field: 'gradient_norm', title: 'norm of the gradient' },
+    ],
+  },
 ];
+const PANELS_A_ROW = 3;
 
 function curveBlocks(run: ReportRun): Block[] {
-  const points = TUNING.flatMap((kind) => run.accepted(kind));
-  const rows = points.flatMap((point) =>
-    (readTable(point, 'history')?.rows ?? []).map(
-      (row): Record<string, Json> => ({ ...row, run: labelOf(point) }),
-    ),
-  );
-  const panels = PANELS.filter(({ field }) => rows.some((row) => typeof row[field] === 'number'));
-  if (rows.length === 0 || panels.length === 0) return [];
-  return [
-    {
-      type: 'figure',
-      id: 'tuning-curves',
-      title: 'Tuning, step by step',
-      caption: 'On the prompts that tuning used. KL is estimated from the sampled tokens.',
-      spec: curveFigure({
-        rows,
-        x: { field: 'step', title: 'step' },
-        panels,
-        ...(points.length > 1 ? { series: 'run' } : {}),
-      }),
-    },
-  ];
+  return TUNING.flatMap((kind) => {
+    const points = run.accepted(kind);
+    const rows = points.flatMap((point) =>
+      (readTable(point, 'history')?.rows ?? []).map(
+        (row): Record<string, Json> => ({ ...row, run: labelOf(point) }),
+      ),
+    );
+    return FIGURES.flatMap(({ id, title, panels }): Block[] => {
+      const present = panels.filter(({ field }) => rows.some((row) => typeof row[field] === 'number'));
+      return Array.from({ length: Math.ceil(present.length / PANELS_A_ROW) }, (_, i): Block => {
+        const shown = present.slice(PANELS_A_ROW * i, PANELS_A_ROW * (i + 1));
+        return {
+          type: 'figure',
+          id: `${id}-${kind.split('.').at(-1)}${i === 0 ? '' : `-${i + 1}`}`,
+          title: `${title}: ${kind}`,
+          caption: 'On what tuning used, not on held-out data. KL is estimated from the sampled tokens.',
+          spec: curveFigure({
+            rows,
+            x: { field: 'step', title: 'step' },
+            panels: shown,
+            ...(points.length > 1 ? { series: 'run' } : {}),
+          }),
+        };
+      });
+    });
+  });
 }
 
 /** The part of divergence.json that is drawn. */

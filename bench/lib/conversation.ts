@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { withForeignCores } from '../lib/busy.ts';
+import { withForeignCores } from './busy.ts';
 
 export interface Answer {
   seconds: number;
