@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { ComputeError } from '../ml/failure.ts';
+import type { LengthRules } from '../ml/preferences/token-pairs.ts';
 import type { PreferencePair } from '../ml/preferences/types.ts';
 import { readJsonLines } from './json-lines.ts';
 
@@ -18,3 +19,16 @@ export async function readPreferences(directory: string): Promise<PreferencePair
   }
   return pairs;
 }
+
+/** How long sequences may be, as rlhf.reference and rlhf.dpo are told. */
+export const lengthRules = (params: {
+  'max-length': number;
+  'max-prompt-length': number;
+  truncation: 'keep-end' | 'keep-start';
+  'end-of-text': boolean;
+}): LengthRules => ({
+  maxTokens: params['max-length'],
+  maxPromptTokens: params['max-prompt-length'],
+  keep: params.truncation === 'keep-end' ? 'end' : 'start',
+  endOfText: params['end-of-text'],
+});

@@ -61,7 +61,7 @@ export function linearCrossEntropyRows(
   });
 }
 
-interface Chunk {
+export interface Chunk {
   start: number;
   size: number;
   logp_CV: tf.Tensor;
@@ -72,17 +72,29 @@ interface Chunk {
 const FEWEST_ROWS = 256;
 const CACHED_NUMBERS = 2 ** 20;
 
-function forChunks(
+export const chunkRows = (vocabulary: number): number =>
+  Math.max(FEWEST_ROWS, Math.floor(CACHED_NUMBERS / vocabulary));
+
+/** Rows `start` to `start + size`, at most `most` at a time. */
+export interface ChunkRange {
+  start: number;
+  size: number;
+  most: number;
+}
+
+/** Log-probabilities and losses of the rows, chunk by chunk; they are freed when `use` returns. */
+export function forChunks(
   hidden_ND: tf.Tensor2D,
   w_VD: tf.Tensor2D,
   labels_N: tf.Tensor1D,
   use: (chunk: Chunk) => void,
+  range: ChunkRange = { start: 0, size: hidden_ND.shape[0], most: chunkRows(w_VD.shape[0]) },
 ): void {
-  const rows = hidden_ND.shape[0];
-  const most = Math.max(FEWEST_ROWS, Math.floor(CACHED_NUMBERS / w_VD.shape[0]));
-  for (let start = 0; start < rows; start += most) {
-    const size = Math.min(most, rows - start);
-    const logits_CV = matMul(slice(hidden_ND, start, size), w_VD, false, true);
+  const end = range.start + range.size;
+  for (let start = range.start; start < end; start += range.most) {
+    const size = Math.min(range.most, end - start);
+    // Not the `slice` of untaped.ts, which keeps a constant for every start and size: here they change from step to step.
+    const logits_CV = matMul(hidden_ND.slice([start, 0], [size, -1]), w_VD, false, true);
     const logp_CV = logSoftmax(logits_CV);
     logits_CV.dispose();
     const loss_C = mul(pickColumns(logp_CV, labels_N.slice(start, size)), -1);

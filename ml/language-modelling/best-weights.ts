@@ -1,10 +1,10 @@
 import { tensorflow } from '../engine/engine.ts';
 import { parameterValues } from '../models/save.ts';
-import type { LanguageModel } from '../models/types.ts';
+import type { Trainable } from '../training/trainable.ts';
 import type { TrainerState } from './trainer.ts';
 
 /**
- * Remembers the weights with the lowest held-out loss, and says when it has not fallen for `patience` evaluations (early
+ * Remembers the trained weights with the lowest held-out loss, and says when it has not fallen for `patience` evaluations (early
  * stopping, Prechelt 1998). Its copy of the weights is in main memory.
  */
 export class BestWeights {
@@ -12,7 +12,7 @@ export class BestWeights {
   private worse = 0;
 
   constructor(
-    private readonly model: LanguageModel,
+    private readonly trainable: Trainable,
     /** null: never stops. */
     private readonly patience: number | null,
   ) {}
@@ -36,7 +36,7 @@ export class BestWeights {
     this.worse = 0;
     const weights: TrainerState['tensors'] = {};
     // Copies: what the engine hands out may be its own memory, which later steps write to.
-    for (const [name, { shape, data }] of Object.entries(parameterValues(this.model)))
+    for (const [name, { shape, data }] of Object.entries(parameterValues(this.trainable)))
       weights[name] = { dtype: 'F32', shape, data: data.slice() };
     this.best = { loss, step, weights };
   }
@@ -45,7 +45,8 @@ export class BestWeights {
   restore(): void {
     const tf = tensorflow();
     for (const [name, { data, shape }] of Object.entries(this.best?.weights ?? {}))
-      tf.tidy(() => this.model.parameters.get(name)?.assign(tf.tensor(data, shape)));
+      tf.tidy(() => this.trainable.parameters.get(name)?.assign(tf.tensor(data, shape)));
+    if (this.best) this.trainable.moved();
   }
 
   /** For checkpoints: fits `LoopState` of compute. */

@@ -1,10 +1,10 @@
 import type * as tf from '@tensorflow/tfjs';
 import { tensorflow } from '../engine/engine.ts';
 import { gradients } from '../engine/gradients.ts';
-import { add } from '../engine/untaped.ts';
 import { ComputeError } from '../failure.ts';
 import type { LanguageModel } from '../models/types.ts';
 import type { Schedule } from '../optimisers/schedules/types.ts';
+import { sumGradients } from '../training/sum-gradients.ts';
 import { fullTraining, type Trainable } from '../training/trainable.ts';
 import { Updater, type UpdaterState } from '../training/updater.ts';
 import { nextTokenLoss } from './loss.ts';
@@ -99,7 +99,7 @@ export class LanguageModelTrainer {
         this.updater.differentiated,
       );
       loss += value.dataSync()[0] as number;
-      sums = sums ? added(sums, grads) : grads;
+      sums = sumGradients(sums, grads);
     }
     return { loss, grads: sums ?? new Map() };
   }
@@ -117,19 +117,6 @@ export class LanguageModelTrainer {
   dispose(): void {
     this.updater.dispose();
   }
-}
-
-/** Element-wise sums; what went in is freed. */
-function added(a: Map<string, tf.Tensor>, b: Map<string, tf.Tensor>): Map<string, tf.Tensor> {
-  const sums = new Map(a);
-  for (const [name, gradient] of b) {
-    const other = a.get(name);
-    sums.set(name, other ? add(other, gradient) : gradient);
-    if (!other) continue;
-    other.dispose();
-    gradient.dispose();
-  }
-  return sums;
 }
 
 interface Divergence {
