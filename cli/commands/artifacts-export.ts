@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ArtifactCache } from '../../store/artifacts.ts';
-import type { ArtifactRef, PointRecord } from '../../store/types.ts';
+import type { ArtifactRef, ArtifactType, PointRecord } from '../../store/types.ts';
 import { UserError } from '../errors.ts';
 import { EXPORTERS, type ExportFormat } from '../export/exporters.ts';
 import { findResult, outputArtifacts, recordsOf } from '../results.ts';
@@ -22,7 +22,7 @@ export async function exportArtifact(
   const { store } = openStoreOnly();
   const exporter = EXPORTERS[to];
   const record = resultOf(await recordsOf(store, run), what);
-  const artifact = artifactOf(record, what, exporter.artifact, to);
+  const artifact = artifactOf(record, what, exporter.artifacts, to);
   const target = resolve(directory);
   const present = await readdir(target).catch(() => null);
   if (present !== null && present.length > 0)
@@ -40,7 +40,7 @@ export async function exportArtifact(
     await rm(stage, { recursive: true, force: true });
   }
   process.stdout.write(
-    `${directory}: ${record.run.point} (${artifact.digest.slice(0, 12)}), for ${exporter.loads(directory)}\n`,
+    `${directory}: ${record.run.point} (${artifact.digest.slice(0, 12)}), for ${exporter.loads(directory, artifact.$artifact)}\n`,
   );
   return 0;
 }
@@ -57,10 +57,16 @@ function resultOf(records: PointRecord[], what: string): PointRecord {
   return ofStep.at(-1) ?? findResult(records, what);
 }
 
-function artifactOf(record: PointRecord, what: string, type: string, format: string): ArtifactRef {
+function artifactOf(
+  record: PointRecord,
+  what: string,
+  types: readonly ArtifactType[],
+  format: string,
+): ArtifactRef {
+  const type = types.join(' or ');
   const all = outputArtifacts(record);
   const named = all.filter(([, { digest }]) => digest.startsWith(what));
-  const fitting = (named.length > 0 ? named : all).filter(([, { $artifact }]) => $artifact === type);
+  const fitting = (named.length > 0 ? named : all).filter(([, { $artifact }]) => types.includes($artifact));
   const [first] = fitting;
   if (first === undefined)
     throw new UserError(

@@ -18,11 +18,18 @@ import type { LanguageModel } from './types.ts';
  * @throws ComputeError bad-model, naming the file, the field or the tensor.
  */
 export async function loadModel(directory: string): Promise<LanguageModel> {
-  try {
+  return readingCheckpoint(directory, () => {
     const config = readConfig(directory);
     const architecture = architectureOf(config);
     const variables = readParameters(directory, architecture.describe(config));
     return causalModel(architecture, config, variables);
+  });
+}
+
+/** What `read` finds wrong with the files of a directory becomes an error for people. @throws ComputeError bad-model */
+export function readingCheckpoint<T>(directory: string, read: () => T): T {
+  try {
+    return read();
   } catch (error) {
     if (error instanceof ConfigError || error instanceof SafetensorsError) {
       throw new ComputeError('bad-model', `${directory}: ${error.message}`, {
@@ -48,7 +55,11 @@ export function readConfig(directory: string): Record<string, unknown> {
   return config as Record<string, unknown>;
 }
 
-function readParameters(directory: string, description: ModelDescription): Map<string, tf.Variable> {
+/** What of a description says which tensors there must be. */
+export type StoredParameters = Pick<ModelDescription, 'parameters' | 'basePrefix' | 'ignored'>;
+
+/** The parameters that a description asks for, from the directory's weights; the caller frees them. */
+export function readParameters(directory: string, description: StoredParameters): Map<string, tf.Variable> {
   const checkpoint = new Checkpoint(directory);
   const variables = new Map<string, tf.Variable>();
   try {
@@ -70,7 +81,7 @@ function readParameters(directory: string, description: ModelDescription): Map<s
 }
 
 /** The tensor of the checkpoint that holds each parameter. Everything is checked before the first value is read. */
-function storedNames(checkpoint: Checkpoint, description: ModelDescription): Map<string, string> {
+function storedNames(checkpoint: Checkpoint, description: StoredParameters): Map<string, string> {
   const { basePrefix, parameters, ignored } = description;
   const left = new Set(checkpoint.names);
   const sources = new Map<string, string>();

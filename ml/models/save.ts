@@ -4,6 +4,9 @@ import type { WritableTensor } from './safetensors.ts';
 import { type TensorSource, writeSafetensorsFile } from './safetensors-file.ts';
 import type { LanguageModel } from './types.ts';
 
+/** What a directory holds of a model, whatever is on top of its trunk: language models, sequence classifiers. */
+export type Saved = Pick<LanguageModel, 'config' | 'parameters'>;
+
 /** Beyond this many bytes of weights, they are split over several files: as `save_pretrained` of transformers 4. */
 const SHARD_BYTES = 5e9;
 
@@ -13,7 +16,7 @@ const SHARD_BYTES = 5e9;
  * fetched from the engine one by one. Equal models give equal bytes.
  */
 export function saveModel(
-  model: LanguageModel,
+  model: Saved,
   tokenizerFiles: readonly string[],
   directory: string,
   { shardBytes = SHARD_BYTES }: { shardBytes?: number } = {},
@@ -26,7 +29,7 @@ export function saveModel(
   for (const file of tokenizerFiles) copyFileSync(file, join(directory, basename(file)));
 }
 
-function writeWeights(model: LanguageModel, directory: string, shardBytes: number): void {
+function writeWeights(model: Saved, directory: string, shardBytes: number): void {
   const shards: Record<string, TensorSource>[] = [];
   let left = 0;
   let total = 0;
@@ -61,7 +64,7 @@ function writeWeights(model: LanguageModel, directory: string, shardBytes: numbe
 
 /** The parameters in main memory, by name: for files and for checkpoints. */
 export function parameterValues(
-  model: LanguageModel,
+  model: Pick<Saved, 'parameters'>,
 ): Record<string, WritableTensor & { data: Float32Array; shape: number[] }> {
   const tensors: ReturnType<typeof parameterValues> = {};
   for (const [name, parameter] of model.parameters) {
@@ -71,5 +74,5 @@ export function parameterValues(
 }
 
 /** How many numbers the parameters hold. */
-export const parameterCount = (model: LanguageModel): number =>
+export const parameterCount = (model: Pick<Saved, 'parameters'>): number =>
   [...model.parameters.values()].reduce((sum, parameter) => sum + parameter.size, 0);

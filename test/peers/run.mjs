@@ -11,7 +11,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { cacheDirectory } from '../../infra/setup/cache.mjs';
 
-const CHECKS = ['models'];
+const CHECKS = ['models', 'classifiers', 'adapters'];
+/** What they need beyond the packages of the benchmarks. */
+const PACKAGES = ['peft==0.21.2'];
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
 /** A module of ours, built below dist/ so that packages resolve as they do for the sources. */
@@ -33,7 +35,7 @@ async function load(source) {
 }
 
 const { peerPython } = await load('bench/lib/python.ts');
-const python = peerPython(cacheDirectory(), (line) => console.error(line));
+const python = peerPython(cacheDirectory(), (line) => console.error(line), PACKAGES);
 for (const name of CHECKS) {
   const directory = mkdtempSync(join(tmpdir(), `plumb-peers-${name}-`));
   try {

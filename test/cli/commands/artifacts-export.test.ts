@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { exportArtifact } from '../../../cli/commands/artifacts-export.ts';
 import { UserError } from '../../../cli/errors.ts';
+import { loadClassifier } from '../../../ml/classifiers/load.ts';
 import { loadModel } from '../../../ml/models/load.ts';
 import { putArtifact } from '../../../store/artifacts.ts';
 import { openStore } from '../../../store/open.ts';
@@ -80,6 +81,17 @@ test('a model leaves as a directory that loads, with every file as it was stored
   expect(readdirSync(folder).filter((name) => name.startsWith('.by'))).toEqual([]);
 });
 
+test('a classifier leaves the same way, for its own class of transformers', async () => {
+  const judge = 'test/fixtures/tiny-classifiers/gpt_neox';
+  await finish('judge', 'judge[seed=0]', 'classifier', (directory) =>
+    cpSync(judge, directory, { recursive: true }),
+  );
+  const directory = join(folder, 'judge');
+  await exportArtifact('judge', directory, { to: 'hf' });
+  (await loadClassifier(directory)).dispose();
+  expect(printed).toContain('transformers.AutoModelForSequenceClassification.from_pretrained');
+});
+
 test('what cannot be exported is said, and nothing is written', async () => {
   await finish('tuned', 'tuned[seed=0]', 'model', model('one'));
   await finish('tuned', 'tuned[seed=1]', 'model', model('two'));
@@ -91,7 +103,9 @@ test('what cannot be exported is said, and nothing is written', async () => {
       (error) => error,
     );
   expect((await refused('tuned')).message).toBe('The step tuned has 2 points: tuned[seed=0], tuned[seed=1]');
-  expect((await refused('texts')).message).toBe('texts has no model to export to hf: it made texts (texts).');
+  expect((await refused('texts')).message).toBe(
+    'texts has no model or classifier to export to hf: it made texts (texts).',
+  );
   expect(await refused('nothing')).toBeInstanceOf(UserError);
   expect(existsSync(target)).toBe(false);
   mkdirSync(target);

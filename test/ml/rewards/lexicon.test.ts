@@ -2,11 +2,20 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openLexicon, openReward } from '../../../activities/feedback.ts';
+import { openReward as open, openLexicon } from '../../../activities/feedback.ts';
 import { lexiconReward, parseLexicon } from '../../../ml/rewards/lexicon.ts';
-import type { Feedback } from '../../../ml/rewards/types.ts';
+import type { LexiconFeedback } from '../../../schemas/generated/parameters.ts';
 
-const feedback: Feedback = { kind: 'lexicon', lexicon: 'vader', scale: 0.2, clip: 10, scored: 'completion' };
+const feedback: LexiconFeedback = {
+  kind: 'lexicon',
+  lexicon: 'vader',
+  scale: 0.2,
+  clip: 10,
+  scored: 'completion',
+};
+
+const openReward = (given: LexiconFeedback) =>
+  open(given, { workDirectory: '', durableDirectory: '', cacheDirectory: '' });
 
 test('the VADER list has the counts and the range that its authors published', async () => {
   const values = [...(await openLexicon(feedback)).entries()].map(([, value]) => value);
