@@ -8,12 +8,12 @@ import { type StepEstimate, type Totals, totals } from './estimate.ts';
 import type { Environment, StepView } from './expressions/environment.ts';
 import { assemble, type ReadFile } from './passes/assemble.ts';
 import { lowerExpectations } from './passes/expectations.ts';
+import { lowerFeedback } from './passes/feedback.ts';
 import { connect, type Graph } from './passes/graph.ts';
 import { type Input, resolveInputs } from './passes/inputs.ts';
 import { checkLimits, type Machine } from './passes/limits.ts';
 import { lowerStep } from './passes/lower-step.ts';
-import { Lowering } from './passes/parameters.ts';
-import { type Fingerprint, pathTable } from './passes/paths.ts';
+import { checkCode, type Fingerprint, type MayRun, pathTable } from './passes/paths.ts';
 import { asStates, type Dry, dryRun } from './passes/points.ts';
 import { findPlainSecrets } from './passes/secrets.ts';
 import { Sites } from './passes/sites.ts';
@@ -34,6 +34,8 @@ export interface CompileOptions {
   read?: ReadFile;
   /** Fingerprints local files. Absent: they are neither looked for nor read. */
   fingerprint?: Fingerprint;
+  /** Says which local files may be run as code. Absent: all. */
+  mayRun?: MayRun;
   /** The machine to compare memory estimates with. */
   machine?: Machine;
   /** For older versions of a file, which may lack some of `set`. */
@@ -121,24 +123,22 @@ class Compilation {
       const one = lowerStep(step, graph, views, shared, sites, this.path, known);
       if (one) lowered.set(step.id, one);
     }
-    // A dry run of a step whose expressions or matrix are at fault would only say so again.
-    const sound = new Set(sources.filter(({ id }) => slips(id) === before.get(id)).map(({ id }) => id));
     const env: Environment = { ...shared, steps: views, axes: null, pooled: false, secrets: false };
-    const feedback = new Lowering(sites, env, this.path).parameters(feedbackOf(root), schemas.feedback, [
-      'feedback',
-    ]);
-    const expect = lowerExpectations(root, env, sites);
-    const plan = this.planOf(
-      root,
-      main,
-      inputs,
-      root.entries.has('feedback') ? feedback : null,
-      [...lowered.values()],
-      expect,
+    const steps = [...lowered.values()];
+    const feedback = lowerFeedback(root, env, steps, graph, sites, this.path);
+    const unsound = diagnostics.count(['feedback']) > 0;
+    // A dry run of a step whose expressions, matrix or feedback are at fault would only say so again.
+    const sound = new Set(
+      sources
+        .filter(({ id }) => slips(id) === before.get(id) && !(unsound && graph.feedbackUsers.has(id)))
+        .map(({ id }) => id),
     );
+    const expect = lowerExpectations(root, env, sites);
+    const plan = this.planOf(root, main, inputs, feedback, steps, expect);
 
     plan.paths = pathTable(this.path, root, this.options.fingerprint, diagnostics);
     const dry = this.dryRuns(plan, graph, sound);
+    checkCode(sites, known, plan.paths, this.options.mayRun);
     plan.paths = { ...plan.paths };
     const estimates = new Map([...dry].map(([id, one]) => [id, one.dry.estimate]));
     for (const step of plan.steps) step.bound = estimates.get(step.id)?.points ?? 1;
@@ -249,15 +249,11 @@ function viewsBefore(graph: Graph): Map<string, StepView> {
         seeding: graph.seeding.get(id)!,
         axes: node.entries.has('matrix') || node.entries.has('foreach') ? new Map() : null,
         params: {},
+        given: new Set(),
       },
     ]),
   );
 }
-
-const feedbackOf = (root: MapNode): MapNode | undefined => {
-  const node = child(root, 'feedback');
-  return node?.kind === 'map' ? node : undefined;
-};
 
 /** The same for files that differ in the order of keys, comments, or where they lie. */
 export const planDigest = (plan: Plan): string => sha256(planText(plan));

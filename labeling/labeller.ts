@@ -1,14 +1,10 @@
-import { join } from 'node:path';
 import { ComputeError } from '../ml/failure.ts';
 import type { Explanation, Feature, LabellerNote, Relation } from '../ml/features/types.ts';
-import { openLedger } from './ledger.ts';
 import { explainByLexicon, lexiconNote, relateByLexicon } from './lexicon-labeller.ts';
-import { openaiClient } from './openai-client.ts';
-import { listedPrice, type Price } from './prices.ts';
+import { openPaidClient, type PaidClientPlaces, type PaidClientSettings } from './paid-client.ts';
 import { classifyRequest } from './prompts/classify.ts';
 import { explainRequest } from './prompts/explain.ts';
-import { openResponseCache } from './response-cache.ts';
-import type { LabelRequest, LanguageModelClient } from './types.ts';
+import type { LabelRequest } from './types.ts';
 
 /** Whoever describes and classifies features. A label that could not be had is a `failed` one, never a default. */
 export interface Labeller {
@@ -20,25 +16,8 @@ export interface Labeller {
   close(): void;
 }
 
-export interface OpenAILabellerSettings {
+export interface OpenAILabellerSettings extends PaidClientSettings {
   type: 'openai';
-  model: string;
-  'api-key': { $secret: string };
-  'base-url'?: string;
-  temperature: number;
-  'spend-cap': number;
-  price?: Price;
-  concurrency: number;
-  attempts: number;
-  'timeout-seconds': number;
-  'response-format': 'json-schema' | 'json-object' | 'text';
-}
-
-export interface LabellerPlaces {
-  /** Kept over attempts of the point: the cost ledger. */
-  durableDirectory: string;
-  /** Shared by all points: replies. */
-  cacheDirectory: string;
 }
 
 /** Labels from a word list alone. @param ratingOf the feedback of a lower-case word, 0 when unlisted */
@@ -66,39 +45,12 @@ const fatal = new Set([
 /** Labels from a language model. */
 export function openaiLabeller(
   settings: OpenAILabellerSettings,
-  places: LabellerPlaces,
+  places: PaidClientPlaces,
   environment: NodeJS.ProcessEnv,
 ): Labeller {
-  const secret = settings['api-key'].$secret;
-  const apiKey = environment[secret];
-  if (!apiKey) {
-    throw new ComputeError('missing-secret', `The secret ${secret} is not set where the worker runs.`, {
-      hint: `export ${secret}=... and start the worker again.`,
-    });
-  }
-  const price = settings.price ?? listedPrice(settings.model);
-  if (!price) {
-    throw new ComputeError(
-      'unknown-price',
-      `The price of ${settings.model} is not known, so the spend cap could not hold.`,
-      {
-        hint: 'State `labeller.price: { prompt: ..., completion: ... }` in US dollars for a million tokens.',
-      },
-    );
-  }
-  const ledger = openLedger(join(places.durableDirectory, 'ledger.jsonl'), settings['spend-cap']);
-  const client: LanguageModelClient = openaiClient({
-    apiKey,
-    ...(settings['base-url'] === undefined ? {} : { baseUrl: settings['base-url'] }),
-    model: settings.model,
-    temperature: settings.temperature,
-    price,
-    concurrency: settings.concurrency,
-    attempts: settings.attempts,
-    timeoutSeconds: settings['timeout-seconds'],
-    responseFormat: settings['response-format'],
-    cache: openResponseCache(join(places.cacheDirectory, 'replies')),
-    ledger,
+  const { client, ledger } = openPaidClient(settings, places, environment, {
+    field: 'labeller',
+    ledger: 'ledger.jsonl',
   });
 
   async function ask<T>(

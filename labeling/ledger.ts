@@ -78,8 +78,11 @@ function replay(file: string): Map<string, number> {
   return spent;
 }
 
-/** Opens the ledger file, one writer at a time. `cap` in US dollars; null: no cap. */
-export function openLedger(file: string, cap: number | null): Ledger {
+/**
+ * Opens the ledger file, one writer at a time. `cap` in US dollars; null: no cap.
+ * @param field the field of the file that the cap belongs to, for messages
+ */
+export function openLedger(file: string, cap: number | null, field = 'labeller'): Ledger {
   mkdirSync(dirname(file), { recursive: true });
   const unlock = lock(file);
   const spent = replay(file);
@@ -99,7 +102,7 @@ export function openLedger(file: string, cap: number | null): Ledger {
           'spend-cap',
           `The next call could cost $${dollars.toFixed(4)}, and $${total.toFixed(4)} of the cap of $${cap} is spent or reserved.`,
           {
-            hint: 'Raise `labeller.spend-cap`, or ask for fewer features. Replies so far are cached and will not be paid for again.',
+            hint: `Raise \`${field}.spend-cap\`, or ask for less. Replies so far are cached and will not be paid for again.`,
           },
         );
       }

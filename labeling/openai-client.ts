@@ -24,6 +24,8 @@ export interface OpenAIClientOptions {
   responseFormat: 'json-schema' | 'json-object' | 'text';
   cache: ResponseCache;
   ledger: Ledger;
+  /** The field of the file that describes the service, for messages. */
+  field?: string;
   /** First wait after a failed try; doubles, with a cap of a minute. Tests shorten it. */
   backoffSeconds?: number;
 }
@@ -58,12 +60,12 @@ function retryAfter(error: APIError): number | undefined {
 }
 
 /** What a failed try means: whether another may help, and what the user should do if not. */
-function classify(error: unknown): ComputeError {
+function classify(error: unknown, field: string): ComputeError {
   if (error instanceof ComputeError) return error;
   if (error instanceof APIConnectionError) {
-    return new ComputeError('llm-unreachable', 'The labelling service did not answer.', {
+    return new ComputeError('llm-unreachable', "The language model's service did not answer.", {
       retryable: true,
-      hint: 'Check `labeller.base-url` and the network of the worker.',
+      hint: `Check \`${field}.base-url\` and the network of the worker.`,
     });
   }
   if (error instanceof APIError) {
@@ -72,7 +74,7 @@ function classify(error: unknown): ComputeError {
     if (code === 'insufficient_quota') {
       return new ComputeError(
         'llm-no-credit',
-        'The labelling service says that the account has no credit left.',
+        "The language model's service says that the account has no credit left.",
         {
           hint: 'Add credit, then `plumb rerun --failed`. Replies so far are cached.',
         },
@@ -80,29 +82,33 @@ function classify(error: unknown): ComputeError {
     }
     if (status === 429) {
       const after = retryAfter(error);
-      return new ComputeError('rate-limited', 'The labelling service limits the rate of calls.', {
+      return new ComputeError('rate-limited', "The language model's service limits the rate of calls.", {
         retryable: true,
         ...(after === undefined ? {} : { retryAfterSeconds: after }),
-        hint: 'Lower `labeller.concurrency` if this keeps happening.',
+        hint: `Lower \`${field}.concurrency\` if this keeps happening.`,
       });
     }
     if (status === 401 || status === 403) {
-      return new ComputeError('llm-unauthorised', `The labelling service refused the key (${status}).`, {
-        hint: 'Set the secret that `labeller.api-key` names in the environment of the worker.',
-      });
+      return new ComputeError(
+        'llm-unauthorised',
+        `The language model's service refused the key (${status}).`,
+        {
+          hint: `Set the secret that \`${field}.api-key\` names in the environment of the worker.`,
+        },
+      );
     }
     if (status >= 500 || status === 408 || status === 409) {
-      return new ComputeError('llm-unavailable', `The labelling service failed (${status}).`, {
+      return new ComputeError('llm-unavailable', `The language model's service failed (${status}).`, {
         retryable: true,
       });
     }
     return new ComputeError(
       'llm-refused',
-      `The labelling service refused the question (${status}${code ? `, ${code}` : ''}).`,
+      `The language model's service refused the question (${status}${code ? `, ${code}` : ''}).`,
       {
         hint:
           status === 404
-            ? 'Check `labeller.model` and `labeller.base-url`.'
+            ? `Check \`${field}.model\` and \`${field}.base-url\`.`
             : 'See the log of this point for the question.',
       },
     );
@@ -126,6 +132,7 @@ export function openaiClient(options: OpenAIClientOptions): LanguageModelClient 
   const ajv = new Ajv2020({ strict: false });
   const validators = new Map<string, ValidateFunction>();
   const limited = semaphore(options.concurrency);
+  const field = options.field ?? 'labeller';
 
   const validatorOf = (schema: LabelRequest['schema']): ValidateFunction => {
     const text = JSON.stringify(schema);
@@ -140,7 +147,7 @@ export function openaiClient(options: OpenAIClientOptions): LanguageModelClient 
     const malformed = (why: string) =>
       new ComputeError('llm-malformed', `The model's reply is not the JSON that was asked for: ${why}.`, {
         retryable: true,
-        hint: 'Try another `labeller.model`, or `response-format: json-schema` if the service knows it.',
+        hint: `Try another \`${field}.model\`, or \`response-format: json-schema\` if the service knows it.`,
       });
     if (!content) throw malformed('it is empty');
     const start = content.indexOf('{');
@@ -203,7 +210,7 @@ export function openaiClient(options: OpenAIClientOptions): LanguageModelClient 
       };
     } catch (error) {
       if (error instanceof APIError && error.status !== undefined && error.status < 500) dollars = 0; // refused before any work
-      throw classify(error);
+      throw classify(error, field);
     } finally {
       reservation.settle(dollars);
     }
@@ -226,7 +233,7 @@ export function openaiClient(options: OpenAIClientOptions): LanguageModelClient 
         options.cache.put(question, reply as unknown as Json);
         return reply;
       } catch (thrown) {
-        const error = classify(thrown);
+        const error = classify(thrown, field);
         if (!error.options.retryable || attempt >= options.attempts) {
           // A question that keeps failing to parse will not be mended by running the step again.
           if (error.code === 'llm-malformed')

@@ -47,6 +47,7 @@ export const CODES = {
   'secret-as-text': 'A secret is written out.',
   'secret-not-allowed': 'A secret is used where none may be.',
   'missing-path': 'A local file or directory does not exist.',
+  'code-outside': 'A file to be run lies outside the repository of the experiment.',
   // Expressions
   'bad-expression': 'An expression cannot be read.',
   'unknown-name': 'An expression uses a name that means nothing.',
@@ -57,6 +58,7 @@ export const CODES = {
   'unknown-metric': 'A kind measures no such thing.',
   'unknown-axis': 'There is no such axis.',
   'type-mismatch': 'A value has a type that does not fit.',
+  'needs-lexicon': 'A step that reads what words are worth is given a feedback that rates no words.',
   'no-such-point': 'A selection finds no point.',
   'no-value': 'An expression has no value.',
   // Graph and matrices

@@ -202,6 +202,16 @@ function outputType(
     return points;
   }
   const output = Object.hasOwn(definition.outputs, name) ? definition.outputs[name] : undefined;
+  const parameter = definition.outputsWith?.[name];
+  if (parameter !== undefined && !step.given.has(parameter)) {
+    report(
+      'unknown-output',
+      at,
+      `${step.id} gives no ${name} without \`${parameter}\`.`,
+      `Add \`${parameter}:\` to its \`with:\`.`,
+    );
+    return ANY;
+  }
   if (output) return { ...points, value: fromDeclared(output, step.params) };
   const metric = Object.hasOwn(definition.metrics, name);
   const hint = metric

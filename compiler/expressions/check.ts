@@ -51,6 +51,10 @@ function checkName(ast: Extract<Ast, { op: 'name' }>, env: Environment, report: 
   const { name } = ast;
   if (name === 'seed') return { type: INTEGER, expression: { op: 'name', name } };
   if (name === 'feedback') {
+    if (env.hasFeedback === 'inside') {
+      report('cycle', ast, 'The feedback cannot refer to itself.', 'Write the part of it out here.');
+      return unknown();
+    }
     if (!env.hasFeedback) {
       report(
         'unknown-name',

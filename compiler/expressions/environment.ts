@@ -14,7 +14,8 @@ export interface Environment {
   axes: ReadonlyMap<string, Axis> | null;
   /** The points of all seeds are seen at once. */
   pooled: boolean;
-  hasFeedback: boolean;
+  /** Whether the file names a feedback; `inside`: this is a part of it. */
+  hasFeedback: boolean | 'inside';
   /** Whether `secrets.NAME` may stand here. */
   secrets: boolean;
 }
@@ -28,6 +29,8 @@ export interface StepView {
   axes: ReadonlyMap<string, Axis> | null;
   /** Parameters known before the run, for the lengths of lists. */
   params: Readonly<Record<string, Json | undefined>>;
+  /** Names of the parameters that it has, also those that only the run can tell. */
+  given: ReadonlySet<string>;
 }
 
 export interface Axis {

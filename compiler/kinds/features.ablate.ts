@@ -1,3 +1,4 @@
+import { feedbackDollars } from '../feedback-cost.ts';
 import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
@@ -32,7 +33,7 @@ export const kind: KindDefinition = {
       steps: conditions * prompts,
       seconds: 3 + conditions * prompts * 0.008,
       memoryBytes: 1.5e9,
-      dollars: 0,
+      dollars: feedbackDollars(params.reward, conditions * prompts),
     };
   },
 };

@@ -10,7 +10,9 @@ export const kind: KindDefinition = {
   outputs: {
     model: { type: 'artifact', artifact: 'model' },
     history: { type: 'artifact', artifact: 'table' },
+    adapter: { type: 'artifact', artifact: 'adapter' },
   },
+  outputsWith: { adapter: 'lora' },
   metrics: {
     held_out_loss:
       'Mean next-token cross-entropy on held-out texts after training, in nats a token; interval over windows.',

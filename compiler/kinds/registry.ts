@@ -1,6 +1,9 @@
 import { kind as activationsCapture } from './activations.capture.ts';
+import { kind as classifierFiles } from './classifier.files.ts';
+import { kind as classifierHub } from './classifier.hub.ts';
 import { kind as dataFiles } from './data.files.ts';
 import { kind as dataHub } from './data.hub.ts';
+import { kind as dataPreferences } from './data.preferences.ts';
 import { kind as dataReviewsSynthetic } from './data.reviews-synthetic.ts';
 import { kind as featuresAblate } from './features.ablate.ts';
 import { kind as featuresClassify } from './features.classify.ts';
@@ -14,7 +17,12 @@ import { kind as modelInitialise } from './model.initialise.ts';
 import { kind as probeEvaluate } from './probe.evaluate.ts';
 import { kind as probeFit } from './probe.fit.ts';
 import { kind as report } from './report.ts';
+import { kind as rewardTrain } from './reward.train.ts';
+import { kind as rlhfDpo } from './rlhf.dpo.ts';
+import { kind as rlhfGrpo } from './rlhf.grpo.ts';
 import { kind as rlhfPpo } from './rlhf.ppo.ts';
+import { kind as rlhfReference } from './rlhf.reference.ts';
+import { kind as rlhfRloo } from './rlhf.rloo.ts';
 import { kind as saeEvaluate } from './sae.evaluate.ts';
 import { kind as saeTrain } from './sae.train.ts';
 import { kind as triplesBuild } from './triples.build.ts';
@@ -23,8 +31,11 @@ import type { KindDefinition } from './types.ts';
 /** Every kind of step, by the name that `uses:` gives. A new kind is one import and one line here. */
 const DEFINITIONS: readonly KindDefinition[] = [
   activationsCapture,
+  classifierFiles,
+  classifierHub,
   dataFiles,
   dataHub,
+  dataPreferences,
   dataReviewsSynthetic,
   featuresAblate,
   featuresClassify,
@@ -38,7 +49,12 @@ const DEFINITIONS: readonly KindDefinition[] = [
   probeEvaluate,
   probeFit,
   report,
+  rewardTrain,
+  rlhfDpo,
+  rlhfGrpo,
   rlhfPpo,
+  rlhfReference,
+  rlhfRloo,
   saeEvaluate,
   saeTrain,
   triplesBuild,

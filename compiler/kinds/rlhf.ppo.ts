@@ -1,8 +1,10 @@
+import { feedbackDollars } from '../feedback-cost.ts';
+import { ON_POLICY_METRICS } from '../on-policy-metrics.ts';
 import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
   name: 'rlhf.ppo',
-  version: 1,
+  version: 2,
   title: 'Tune a model to please a reward with PPO',
   stage: 'fine-tune',
   seeding: 'per-seed',
@@ -10,16 +12,12 @@ export const kind: KindDefinition = {
   outputs: {
     model: { type: 'artifact', artifact: 'model' },
     history: { type: 'artifact', artifact: 'table' },
+    alarms: { type: 'artifact', artifact: 'table' },
+    adapter: { type: 'artifact', artifact: 'adapter' },
   },
+  outputsWith: { adapter: 'lora' },
   metrics: {
-    reward_start:
-      'Mean reward of the completions sampled in the first tenth of the steps, on tuning prompts.',
-    reward_end: 'The same in the last tenth of the steps.',
-    kl_end:
-      'Mean KL to the model at the start, in nats a completion (sum of log-ratios of sampled tokens), in the last tenth.',
-    entropy_end:
-      'Mean entropy of the next-token distribution at the sampled positions, in nats, in the last tenth.',
-    length_end: 'Mean tokens of a completion, with its end-of-text token, in the last tenth.',
+    ...ON_POLICY_METRICS,
     kl_coefficient: 'Weight of the KL penalty in the last step.',
   },
   queue: 'gpu',
@@ -31,11 +29,12 @@ export const kind: KindDefinition = {
     const steps = Number(params.steps ?? 390);
     const rows = Number(params.batch ?? 64);
     const passes = Number(params.epochs ?? (params.protocol === 'faithful' ? 4 : 2));
+    const separate = params['value-model'] === 'separate';
     return {
       steps,
-      seconds: 5 + steps * rows * (0.006 + 0.003 * passes),
-      memoryBytes: 1.5e9,
-      dollars: 0,
+      seconds: 5 + steps * rows * (0.006 + (separate ? 0.006 : 0.003) * passes),
+      memoryBytes: separate ? 2e9 : 1.5e9,
+      dollars: feedbackDollars(params.reward, steps * rows),
     };
   },
 };

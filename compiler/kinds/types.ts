@@ -39,6 +39,8 @@ export interface KindDefinition {
   /** What `steps.X` alone means: the name of the primary output, if it has one. */
   primary?: string;
   outputs: Record<string, ValueType>;
+  /** Outputs that are made only where the step gives a certain parameter: output -> parameter. */
+  outputsWith?: Record<string, string>;
   /** Declared metric names -> one-line definition, shown beside each number. */
   metrics: Record<string, string>;
   queue: 'cpu' | 'gpu' | 'label';

@@ -14,6 +14,8 @@ export interface Graph {
   /** Those of `needs` that the step names under `needs:`. */
   requires: Map<string, string[]>;
   seeding: Map<string, PlanStep['seeding']>;
+  /** Steps that use `${{ feedback }}`. */
+  feedbackUsers: ReadonlySet<string>;
 }
 
 export function connect(steps: readonly StepSource[], root: MapNode, sites: Sites): Graph {
@@ -24,9 +26,14 @@ export function connect(steps: readonly StepSource[], root: MapNode, sites: Site
   const needs = new Map<string, string[]>();
   const requires = new Map<string, string[]>();
   const seeded = new Map<string, References>();
+  const feedbackUsers = new Set<string>();
   for (const step of steps) {
     const references = referencesOf(step, sites);
-    if (references.feedback) for (const id of feedback.steps) references.steps.add(id);
+    if (references.feedback) {
+      feedbackUsers.add(step.id);
+      for (const id of feedback.steps) references.steps.add(id);
+      references.seed ||= feedback.seed;
+    }
     const named = namedNeeds(step, ids, diagnostics);
     const everything = step.definition?.readsRun
       ? steps.map(({ id }) => id).filter((id) => id !== step.id)
@@ -36,7 +43,8 @@ export function connect(steps: readonly StepSource[], root: MapNode, sites: Site
     requires.set(step.id, named);
     seeded.set(step.id, references);
   }
-  const order = sorted(steps, needs, diagnostics);
+  const throughFeedback = (from: string, to: string) => feedbackUsers.has(from) && feedback.steps.has(to);
+  const order = sorted(steps, needs, throughFeedback, diagnostics);
   const seeding = new Map<string, PlanStep['seeding']>();
   for (const { id, definition } of order) {
     const { steps: referred, seed } = seeded.get(id)!;
@@ -44,7 +52,7 @@ export function connect(steps: readonly StepSource[], root: MapNode, sites: Site
     const perSeed = definition?.seeding === 'per-seed' || inherited;
     seeding.set(id, definition?.seeding === 'pooled' ? 'pooled' : perSeed ? 'per-seed' : 'shared');
   }
-  return { order, needs, requires, seeding };
+  return { order, needs, requires, seeding, feedbackUsers };
 }
 
 /** What the expressions of a step refer to. */
@@ -82,6 +90,7 @@ function namedNeeds(step: StepSource, ids: ReadonlySet<string>, diagnostics: Dia
 function sorted(
   steps: readonly StepSource[],
   needs: ReadonlyMap<string, string[]>,
+  throughFeedback: (from: string, to: string) => boolean,
   diagnostics: Diagnostics,
 ): StepSource[] {
   const order: StepSource[] = [];
@@ -94,7 +103,7 @@ function sorted(
     order.push(...ready);
     waiting = waiting.filter(({ id }) => !done.has(id));
   }
-  if (waiting.length > 0) reportCycles(waiting, needs, diagnostics);
+  if (waiting.length > 0) reportCycles(waiting, needs, throughFeedback, diagnostics);
   return [...order, ...waiting];
 }
 
@@ -102,6 +111,7 @@ function sorted(
 function reportCycles(
   waiting: readonly StepSource[],
   needs: ReadonlyMap<string, string[]>,
+  throughFeedback: (from: string, to: string) => boolean,
   diagnostics: Diagnostics,
 ): void {
   const byId = new Map(waiting.map((step) => [step.id, step]));
@@ -118,10 +128,15 @@ function reportCycles(
     if (from === -1) continue;
     const cycle = chain.slice(from);
     const { key, path } = byId.get(cycle[0]!)!;
+    const user = cycle.find((one, i) => throughFeedback(one, cycle[(i + 1) % cycle.length]!));
     diagnostics.error('cycle', key, `These steps need each other: ${[...cycle, cycle[0]].join(' -> ')}.`, {
       path,
       hint:
-        cycle.length === 1 ? 'A step cannot use its own output.' : 'One of them must do without the other.',
+        user !== undefined
+          ? `${user} uses the feedback, which is made of what ${cycle[(cycle.indexOf(user) + 1) % cycle.length]} gives: write another feedback in ${user}.`
+          : cycle.length === 1
+            ? 'A step cannot use its own output.'
+            : 'One of them must do without the other.',
       related: cycle.slice(1).map((other) => ({ message: `${other} is here`, span: byId.get(other)!.key })),
     });
   }

@@ -32,7 +32,7 @@ export function lowerStep(
     secrets: false,
   };
   const { matrix, axes, partial } = lowerMatrix(step, base, sites, main, known);
-  const view: StepView = { id: step.id, definition, seeding, axes, params: {} };
+  const view: StepView = { id: step.id, definition, seeding, axes, params: {}, given: new Set() };
   views.set(step.id, view);
   const env: Environment = { ...base, axes };
   const condition = lowerCondition(step, env, sites);
@@ -46,7 +46,7 @@ export function lowerStep(
     ...step.path,
     'with',
   ]);
-  views.set(step.id, { ...view, params: literals(params) });
+  views.set(step.id, { ...view, params: literals(params), given: new Set(Object.keys(params)) });
 
   const number = (field: string, inner: string): number | undefined =>
     scalarOf(child(child(step.node, field), inner)) as number | undefined;
@@ -55,7 +55,8 @@ export function lowerStep(
     return text === undefined ? undefined : durationSeconds(text);
   };
   const segment = number('checkpoint', 'segment') ?? definition.segment?.units;
-  const every = number('checkpoint', 'every');
+  const every = checkpointInterval(scalarOf(child(child(step.node, 'checkpoint'), 'every')));
+  const keep = number('checkpoint', 'keep');
   return {
     id: step.id,
     kind: definition.name,
@@ -72,7 +73,8 @@ export function lowerStep(
     params,
     notInKey: [...(definition.notInKey ?? [])],
     ...(segment !== undefined && { segment: { units: segment } }),
-    ...(every !== undefined && { checkpointEvery: every }),
+    ...every,
+    ...(keep !== undefined && { checkpointKeep: keep }),
     ...(definition.readsRun && { readsRun: { artifacts: [...definition.readsRun.artifacts] } }),
     queue: textOf(child(step.node, 'queue')) ?? definition.queue,
     retry: {
@@ -95,6 +97,13 @@ function lowerCondition(step: StepSource, env: Environment, sites: Sites): Param
   const { type, expression } = check(ast, env, report);
   need(type, BOOLEAN, ast, '`if` takes', report);
   return { $expr: expression };
+}
+
+/** `every: 50` counts units of work, `every: 5m` time. */
+function checkpointInterval(every: unknown): Pick<PlanStep, 'checkpointEvery' | 'checkpointSeconds'> {
+  if (typeof every === 'number') return { checkpointEvery: every };
+  if (typeof every === 'string') return { checkpointSeconds: durationSeconds(every) };
+  return {};
 }
 
 const scalarOf = (node: Node | undefined) =>

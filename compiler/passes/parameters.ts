@@ -200,10 +200,8 @@ export class Lowering {
 
   private literal(node: ScalarNode, schema: Schema, path: Path): ParamTree {
     if (schema['x-path'] && typeof node.value === 'string') {
-      return pathCall({
-        op: 'literal',
-        value: pathName(this.main, besides(node.span.file.path, node.value)),
-      });
+      const value = pathName(this.main, besides(node.span.file.path, node.value));
+      return this.pathCall({ op: 'literal', value }, schema, node, path);
     }
     if (schema['x-secret']) {
       // One that looks like a key has been complained about.
@@ -286,7 +284,12 @@ export class Lowering {
         { path },
       );
     }
-    return pathCall(expression);
+    return this.pathCall(expression, schema, node, path);
+  }
+
+  private pathCall(name: Expression, schema: Schema, node: ScalarNode, path: Path): ParamTree {
+    if (schema['x-code']) this.sites.codeFiles.push({ node, path, name });
+    return { $expr: { op: 'call', function: '$path', args: [name] } };
   }
 }
 
@@ -298,8 +301,6 @@ const concatCall = (parts: ParamTree[]): Expression => ({
     typeof part === 'string' ? { op: 'literal', value: part } : (part as { $expr: Expression }).$expr,
   ),
 });
-
-const pathCall = (of: Expression): ParamTree => ({ $expr: { op: 'call', function: '$path', args: [of] } });
 
 const holdsMetric = (data: Type) =>
   data.type === 'metric' || (data.type === 'list' && data.of.type === 'metric');

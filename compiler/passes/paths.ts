@@ -3,13 +3,17 @@ import type { Diagnostics } from '../diagnostics/diagnostic.ts';
 import type { Plan } from '../plan/types.ts';
 import type { MapNode } from '../source/tree.ts';
 import { besides } from './assemble.ts';
-import { scalars } from './sites.ts';
+import { type Sites, scalars } from './sites.ts';
+import type { StaticValues } from './static-values.ts';
 
 /**
  * Where a path leads, and the fingerprint of what is there: of a file the SHA-256 of its bytes, of a directory that of the
  * canonical JSON of its files. null when there is nothing.
  */
 export type Fingerprint = (path: string) => { path: string; sha256: Digest } | null;
+
+/** The directory that code to be run must lie below, when this file does not; null when it does. */
+export type MayRun = (path: string) => { below: string } | null;
 
 const NOT_READ = '0'.repeat(64);
 
@@ -60,4 +64,28 @@ function lookUp(
     },
   );
   return { path, sha256: NOT_READ };
+}
+
+/** Files that will be run as code must lie where the team's code lies: a spec is no way to run whatever a host has. */
+export function checkCode(
+  sites: Sites,
+  values: StaticValues,
+  paths: Plan['paths'],
+  mayRun: MayRun | undefined,
+): void {
+  for (const { node, path, name } of mayRun ? sites.codeFiles : []) {
+    const known = values.attempt(name);
+    const file = typeof known === 'string' ? paths[known]?.path : undefined;
+    const refused = file === undefined ? null : mayRun!(file);
+    if (!refused) continue;
+    sites.diagnostics.error(
+      'code-outside',
+      node.span,
+      `${String(path.at(-1))} is run as code, and ${file} is not below ${refused.below}.`,
+      {
+        path,
+        hint: 'Code that an experiment runs lies in its git repository; without one, beside the experiment file or below it.',
+      },
+    );
+  }
 }

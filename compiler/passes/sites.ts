@@ -5,12 +5,15 @@ import { ExpressionError } from '../expressions/ast.ts';
 import type { Report } from '../expressions/environment.ts';
 import { parseExpression } from '../expressions/parse.ts';
 import { hasExpression, parseTemplate, type Segment } from '../expressions/template.ts';
+import type { Expression } from '../plan/types.ts';
 import type { Span } from '../source/file.ts';
 import type { Node, ScalarNode } from '../source/tree.ts';
 
 /** The expressions of a document, each parsed once; a slip in one is reported once. */
 export class Sites {
   private readonly parsed = new Map<ScalarNode, Segment[]>();
+  /** Paths of files that the run will run as code. */
+  readonly codeFiles: { node: ScalarNode; path: Path; name: Expression }[] = [];
 
   constructor(readonly diagnostics: Diagnostics) {}
 

@@ -57,9 +57,9 @@ function stepChanges(before: Plan, old: PlanStep, after: Plan, now: PlanStep): s
   }
   if (used.feedback)
     changes.push(
-      ...treeChanges(before.feedback as ParamTree, after.feedback as ParamTree, 'feedback').map(
-        ({ text }) => text,
-      ),
+      ...treeChanges(before.feedback as ParamTree, after.feedback as ParamTree, 'feedback')
+        .filter(({ path }) => !now.notInKey.some((name) => name.endsWith(path.slice('feedback'.length))))
+        .map(({ text }) => text),
     );
   for (const name of used.paths) {
     const [from, to] = [before.paths[name]?.sha256, after.paths[name]?.sha256];

@@ -19,14 +19,18 @@ export function pointKey(
   return sha256Hex(canonicalJson({ kind, version: kindVersion, params: contentOnly(kept), seed }));
 }
 
-/** Copies along the path only. */
+/** Copies along the path only. `*` stands for every element of a list. */
 function without(params: Record<string, Json>, [first, ...rest]: string[]): Record<string, Json> {
   if (first === undefined || !(first in params)) return params;
   const { [first]: inner, ...others } = params;
   if (rest.length === 0) return others;
-  if (inner === null || typeof inner !== 'object' || Array.isArray(inner)) return params;
-  return { ...others, [first]: without(inner as Record<string, Json>, rest) };
+  if (Array.isArray(inner) && rest[0] === '*')
+    return { ...others, [first]: inner.map((item) => (isMap(item) ? without(item, rest.slice(1)) : item)) };
+  return isMap(inner) ? { ...others, [first]: without(inner, rest) } : params;
 }
+
+const isMap = (value: Json | undefined): value is Record<string, Json> =>
+  value !== null && typeof value === 'object' && !Array.isArray(value);
 
 function contentOnly(value: Json): Json {
   if (value === null || typeof value !== 'object') return value;

@@ -75,11 +75,15 @@ export interface PlanStep {
   /** Skips the point when it evaluates to false. */
   if?: ParamTree;
   params: { [key: string]: ParamTree };
-  /** Dotted parameter paths left out of the key. */
+  /** Dotted parameter paths left out of the key; `*` stands for every element of a list. */
   notInKey: string[];
   segment?: { units: number };
   /** Checkpoint interval in units of work. */
   checkpointEvery?: number;
+  /** The same in seconds. One of the two at most. */
+  checkpointSeconds?: number;
+  /** Checkpoints that are kept. */
+  checkpointKeep?: number;
   readsRun?: { artifacts: string[] };
   queue: string;
   retry: { attempts: number; backoffSeconds: number };

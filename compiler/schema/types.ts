@@ -29,7 +29,13 @@ export interface Schema {
   discriminator?: { propertyName: string };
   'x-artifact'?: ArtifactType | ArtifactType[];
   'x-type'?: 'feedback' | 'metric';
+  /** The only kind of feedback that may stand here. */
+  'x-feedback'?: 'lexicon';
   'x-path'?: 'file' | 'directory';
+  /** The file is run: it must lie where code of the team may lie. */
+  'x-code'?: true;
+  /** It changes no result, so it is no part of what makes a point new. */
+  'x-in-key'?: false;
   'x-secret'?: true;
   /** Name of the shared piece that it comes from. */
   'x-shared'?: string;

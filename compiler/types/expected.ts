@@ -18,8 +18,7 @@ export function fits(type: Type, schema: Schema): boolean {
   if (schema['x-secret']) return type.type === 'secret';
   if (schema['x-path']) return type.type === 'string';
   if (schema['x-type'] === 'metric') return type.type === 'metric';
-  if (schema['x-type'] === 'feedback' || schema['x-shared'] === 'feedback')
-    return ['feedback', 'map'].includes(type.type);
+  if (isFeedback(schema)) return ['feedback', 'map'].includes(type.type);
   const branches = schema.anyOf ?? (schema.discriminator ? undefined : schema.oneOf);
   if (branches) return branches.some((branch) => fits(type, branch));
   if (type.type === 'list') return allows(schema, 'array') && (!schema.items || fits(type.of, schema.items));
@@ -67,6 +66,9 @@ function typeNames(value: Json): string[] {
 export const artifactsOf = (schema: Schema): ArtifactType[] | undefined =>
   schema['x-artifact'] === undefined ? undefined : [schema['x-artifact']].flat();
 
+const isFeedback = (schema: Schema) =>
+  schema['x-type'] === 'feedback' || ['feedback', 'single-feedback'].includes(schema['x-shared'] ?? '');
+
 /** Whether the schema wants a list and nothing else. */
 export const wantsList = (schema: Schema) => schema.type === 'array';
 
@@ -77,7 +79,7 @@ export function showExpected(schema: Schema): string {
   if (schema['x-secret']) return 'a secret';
   if (schema['x-path']) return schema['x-path'] === 'file' ? 'the path of a file' : 'the path of a directory';
   if (schema['x-type'] === 'metric') return 'a metric';
-  if (schema['x-type'] === 'feedback' || schema['x-shared'] === 'feedback') return 'a feedback';
+  if (isFeedback(schema)) return 'a feedback';
   if (schema.enum) return oneOf(schema.enum);
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   const branches = schema.anyOf ?? (schema.type === undefined ? schema.oneOf : undefined);

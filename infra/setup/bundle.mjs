@@ -40,6 +40,7 @@ const EXTERNAL = [
   'vega',
   'vega-lite',
   '@huggingface/*',
+  'esbuild',
 ];
 
 /** A chunk of an earlier build may still be wanted by a process that runs: it is removed after a day. */

@@ -2,6 +2,8 @@
 export interface PromptCompletion {
   prompt: string;
   completion: string;
+  /** Tokens that the model wrote, without the end-of-text token, where a model wrote it. */
+  tokens?: number;
 }
 
 /**
@@ -12,21 +14,11 @@ export interface Reward {
   /** One line for people: what is scored and how. */
   readonly description: string;
   score(texts: readonly PromptCompletion[]): number[] | Promise<number[]>;
+  /** US dollars spent so far, earlier attempts included; absent where nothing is paid for. */
+  dollars?(): number;
+  /** Lets go of models, files and processes. */
+  close?(): void;
 }
 
 /** Which part of the text a reward reads. */
 export type Scored = 'completion' | 'prefix+completion';
-
-/** The `feedback:` of an experiment, defaults filled in (schemas/common.schema.json, `$defs/feedback`). */
-export type Feedback = LexiconFeedback;
-
-export interface LexiconFeedback {
-  kind: 'lexicon';
-  /** A word list that Plumbline carries. */
-  lexicon: 'vader';
-  /** A word list of the team, in place of `lexicon`. */
-  file?: { $path: string; sha256: string };
-  scale: number;
-  clip: number;
-  scored: Scored;
-}

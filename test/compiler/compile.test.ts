@@ -277,3 +277,19 @@ test('the report needs every other step, also those that nothing refers to', () 
   expect(stepOf(plan, 'report').needs).toEqual(['base', 'lone', 'reviews']);
   expect(plan.steps.at(-1)!.id).toBe('report');
 });
+
+test('checkpoints are written every so many units, or every so much time', () => {
+  const step = (checkpoint: string) =>
+    stepOf(
+      planOf(
+        experiment(`${BASE}  checkpoint: ${checkpoint}\n`, 'inputs: { n: { type: integer, default: 7 } }\n'),
+      ),
+      'base',
+    );
+  expect(step('{ every: 50, keep: 3 }')).toMatchObject({ checkpointEvery: 50, checkpointKeep: 3 });
+  expect(step('{ every: 1h30m }')).toMatchObject({ checkpointSeconds: 5400 });
+  expect(step('{ every: "${{ inputs.n }}m" }')).toMatchObject({ checkpointSeconds: 420 });
+  expect(step('{ every: "${{ inputs.n }}" }')).toMatchObject({ checkpointEvery: 7 });
+  expect(Object.keys(step('{ segment: 10 }')).filter((name) => name.startsWith('checkpoint'))).toEqual([]);
+  expect(problemsOf(experiment(`${BASE}  checkpoint: { every: often, keep: 0 }\n`))).toHaveLength(2);
+});

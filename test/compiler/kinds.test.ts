@@ -93,6 +93,10 @@ describe.each([...KINDS])('%s', (name, kind) => {
         if (leaf.type === 'artifact') expect(ARTIFACT_TYPES).toContain(leaf.artifact);
       if (type.type === 'list' && type.atMost) expect(Object.keys(schema.properties!)).toContain(type.atMost);
     }
+    for (const [output, parameter] of Object.entries(kind.outputsWith ?? {})) {
+      expect(Object.keys(kind.outputs)).toContain(output);
+      expect(Object.keys(schema.properties!)).toContain(parameter);
+    }
     for (const [metric, definition] of Object.entries(kind.metrics)) {
       expect(metric).toMatch(/^[a-z][a-z0-9_]*$/);
       expect(definition.length).toBeGreaterThan(5);

@@ -42,7 +42,7 @@ const RESOLVED = {
 
 const METRIC = { type: 'object', required: ['value'], properties: { value: { type: 'number' } } };
 
-const ANNOTATIONS = ['default', 'description', 'title', 'examples', '$comment', 'x-shared'];
+const ANNOTATIONS = ['default', 'description', 'title', 'examples', '$comment', 'x-shared', 'x-in-key'];
 
 const bare = (schema) => {
   const plain = { ...schema };

@@ -1,0 +1,105 @@
+import { schemas } from '../../schemas/generated/schemas.js';
+import type { Path } from '../diagnostics/diagnostic.ts';
+import type { Environment } from '../expressions/environment.ts';
+import type { ParamTree, PlanStep } from '../plan/types.ts';
+import { chosen } from '../schema/report.ts';
+import type { Schema } from '../schema/types.ts';
+import { child, locate, type MapNode } from '../source/tree.ts';
+import type { Graph } from './graph.ts';
+import { Lowering } from './parameters.ts';
+import type { Sites } from './sites.ts';
+
+/**
+ * The `feedback:` of the file as the plan holds it, and what follows from it for the steps that use it: secrets to be had,
+ * parameters that are no part of a key, and kinds that read word values and so need a lexicon.
+ *
+ * @returns null when the file names none
+ */
+export function lowerFeedback(
+  root: MapNode,
+  env: Environment,
+  steps: readonly PlanStep[],
+  graph: Graph,
+  sites: Sites,
+  main: string,
+): ParamTree {
+  const node = child(root, 'feedback');
+  const lowering = new Lowering(sites, { ...env, hasFeedback: 'inside' }, main);
+  const feedback = node?.kind === 'map' ? lowering.parameters(node, schemas.feedback, ['feedback']) : null;
+  const sound = sites.diagnostics.count(['feedback']) === 0;
+  for (const step of steps) {
+    const schema = schemas.kinds[step.kind] ?? {};
+    step.notInKey = [...new Set([...step.notInKey, ...outsideKey(step.params, schema, feedback)])];
+    if (graph.feedbackUsers.has(step.id))
+      step.secrets = [...new Set([...step.secrets, ...lowering.secrets])].sort();
+    const source = graph.order.find(({ id }) => id === step.id)!;
+    for (const { path, kind } of lexiconless(step.params, schema, sound ? feedback : null)) {
+      const { node: at, entry } = locate(source.anchor, path);
+      sites.diagnostics.error(
+        'needs-lexicon',
+        at.kind === 'scalar' ? at.span : (entry?.key ?? source.key),
+        `${step.kind} reads what words are worth; a feedback of kind ${kind} rates whole texts only.`,
+        {
+          path: [...source.path, 'with', ...path],
+          hint: `Give it a word list of its own: ${String(path.at(-1))}: { kind: lexicon, lexicon: vader }.`,
+        },
+      );
+    }
+  }
+  return feedback;
+}
+
+const isFeedbackName = (tree: object): boolean => {
+  const { $expr } = tree as { $expr?: { op?: string; name?: string } };
+  return $expr?.op === 'name' && $expr.name === 'feedback';
+};
+
+/** Dotted paths of the parameters there that change no result (`x-in-key: false`); `*` for every element of a list. */
+export function outsideKey(
+  tree: ParamTree | undefined,
+  schema: Schema,
+  feedback: ParamTree,
+  path: readonly string[] = [],
+): string[] {
+  if (tree === undefined) return [];
+  if (schema['x-in-key'] === false) return [path.join('.')];
+  if (tree === null || typeof tree !== 'object') return [];
+  if (Array.isArray(tree))
+    return tree.flatMap((item) => outsideKey(item, schema.items ?? {}, feedback, [...path, '*']));
+  if (isFeedbackName(tree)) return outsideKey(feedback, schemas.feedback, null, path);
+  // Only the run can tell what comes here.
+  if ('$expr' in tree) return allOutsideKey(schema, path);
+  return Object.entries(chosen(schema, tree).properties ?? {}).flatMap(([name, property]) =>
+    outsideKey((tree as Record<string, ParamTree>)[name], property, feedback, [...path, name]),
+  );
+}
+
+function allOutsideKey(schema: Schema, path: readonly string[]): string[] {
+  if (schema['x-in-key'] === false) return [path.join('.')];
+  return [
+    ...(schema.oneOf ?? []).flatMap((branch) => allOutsideKey(branch, path)),
+    ...Object.entries(schema.properties ?? {}).flatMap(([name, inner]) =>
+      allOutsideKey(inner, [...path, name]),
+    ),
+    ...(schema.items ? allOutsideKey(schema.items, [...path, '*']) : []),
+  ];
+}
+
+/** Parameters that take nothing but a lexicon, and are given something else. What only the run can tell is checked there. */
+function lexiconless(
+  tree: ParamTree | undefined,
+  schema: Schema,
+  feedback: ParamTree,
+  path: Path = [],
+): { path: (string | number)[]; kind: string }[] {
+  if (tree === null || typeof tree !== 'object') return [];
+  if (schema['x-feedback'] === 'lexicon') {
+    const given = isFeedbackName(tree) ? feedback : tree;
+    const kind = (given as { kind?: unknown } | null)?.kind;
+    return typeof kind === 'string' && kind !== 'lexicon' ? [{ path: [...path], kind }] : [];
+  }
+  if (Array.isArray(tree) || '$expr' in tree) return [];
+  return Object.entries(chosen(schema, tree).properties ?? {}).flatMap(([name, property]) =>
+    lexiconless((tree as Record<string, ParamTree>)[name], property, feedback, [...path, name]),
+  );
+}
