@@ -11,6 +11,7 @@ const MOST_BYTES = 200_000;
 
 export interface KeepOptions {
   kind: KindDefinition;
+  params: Readonly<Record<string, unknown>>;
   store: Store;
   redactor: Redactor;
   /** Names what made the artifacts. */
@@ -21,7 +22,7 @@ export interface KeepOptions {
 /** Checks a body's result against what its kind declares, and stores its artifacts. */
 export async function keepOutputs(result: BodyResult, options: KeepOptions): Promise<PointOutputs> {
   const { kind, redactor } = options;
-  checkDeclared(result, kind);
+  checkDeclared(result, kind, options.params);
   const outputs: PointOutputs['outputs'] = {};
   for (const [name, value] of Object.entries(result.outputs)) {
     if (isLocalArtifact(value)) outputs[name] = await keepArtifact(value, options);
@@ -55,9 +56,11 @@ function refuseSecret(name: string | null, where: string): void {
   });
 }
 
-function checkDeclared(result: BodyResult, kind: KindDefinition): void {
+function checkDeclared(result: BodyResult, kind: KindDefinition, params: KeepOptions['params']): void {
   for (const name of Object.keys(kind.outputs)) {
-    if (!(name in result.outputs)) throw wrong(kind, `no output ${name}`);
+    const parameter = kind.outputsWith?.[name];
+    const due = parameter === undefined || params[parameter] !== undefined;
+    if (due && !(name in result.outputs)) throw wrong(kind, `no output ${name}`);
   }
   for (const [name, value] of Object.entries(result.outputs)) {
     const type = kind.outputs[name];

@@ -5,6 +5,7 @@ import { ComputeError } from '../compute/types.ts';
 import { type Attempt, deleteCheckpoints, type Resumed, SupersededError } from '../store/checkpoints.ts';
 import { acceptResult, lookUpResult } from '../store/results.ts';
 import type { Json, PointRecord } from '../store/types.ts';
+import { CheckpointCosts } from './checkpoint-costs.ts';
 import type { PointContext } from './context.ts';
 import { StoppedError, toTemporalFailure } from './failure.ts';
 import { Heartbeats } from './heartbeat.ts';
@@ -18,6 +19,8 @@ import type { PointOutcome, PointRequest } from './types.ts';
 
 /** How often an attempt tells others that it lives, at most. */
 const BEAT_MS = 10_000;
+/** Between checkpoints, for steps that do not say: what a lost process may cost. */
+const CHECKPOINT_SECONDS = 300;
 
 /**
  * One attempt at one point, or at one segment of it: a verified result is returned as it is; else inputs are fetched, the
@@ -66,6 +69,8 @@ interface Tools {
 }
 
 class PointExecution {
+  private readonly saving = new CheckpointCosts();
+
   constructor(
     private readonly host: ActivityHost,
     private readonly request: PointRequest,
@@ -153,7 +158,7 @@ class PointExecution {
     const { record: winner } = await acceptResult(host.deps.store, record);
     await deleteCheckpoints(host.deps.store, request.point.key);
     await durable.remove().catch(() => undefined);
-    log.write(`--- accepted after ${record.seconds.toFixed(1)} s`);
+    log.write(`--- accepted after ${record.seconds.toFixed(1)} s${this.saving.summary()}`);
     return outcomeOf(winner, false);
   }
 
@@ -173,6 +178,8 @@ class PointExecution {
       request.readsRun === undefined
         ? undefined
         : await readRun(request, request.readsRun, store, host.artifacts, onFile);
+    const checkpointSeconds =
+      request.checkpointSeconds ?? (request.checkpointEvery === null ? CHECKPOINT_SECONDS : undefined);
     const replaced = new AbortController();
     let beatAt = performance.now();
     const stillOurs = () => {
@@ -196,6 +203,7 @@ class PointExecution {
         cacheDirectory: await host.makeCacheDirectory(),
         threads,
         checkpointEvery: request.checkpointEvery,
+        ...(checkpointSeconds === undefined ? {} : { checkpointSeconds }),
         segmentUnits: request.segmentUnits,
         resume: resumed === null ? null : { step: resumed.step, directory: resumed.directory },
         ...(run === undefined ? {} : { run }),
@@ -210,9 +218,11 @@ class PointExecution {
         stillOurs();
       },
       onLog: (line) => log.write(line),
-      async onCheckpoint(step, directory) {
-        await attempt.promote(step, directory, seconds());
-        log.write(`Checkpoint at step ${step}.`);
+      onCheckpoint: async (step, directory, written) => {
+        const startedAt = performance.now();
+        const saved = await attempt.promote(step, directory, seconds(), request.checkpointKeep);
+        const cost = this.saving.add(saved, written + (performance.now() - startedAt) / 1000);
+        log.write(`Checkpoint at step ${step}: ${cost}.`);
         beats.checkpoint(step);
       },
     });
@@ -228,6 +238,7 @@ class PointExecution {
     const { redactor, beats } = this.tools;
     const kept = await keepOutputs(result, {
       kind: this.kind(),
+      params: point.params,
       store: host.deps.store,
       redactor,
       from: point.id,

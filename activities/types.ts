@@ -10,7 +10,12 @@ export interface PointRequest {
   kind: string;
   kindVersion: number;
   point: Point;
+  /** In units of work. */
   checkpointEvery: number | null;
+  /** The same in seconds; where neither is given, 300. */
+  checkpointSeconds?: number;
+  /** Checkpoints that are kept; 1 when absent. */
+  checkpointKeep?: number;
   segmentUnits: number | null;
   stallSeconds: number;
   secrets: string[];

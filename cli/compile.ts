@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import { resolve } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import { type Compiled, compile, planDigest } from '../compiler/compile.ts';
 import type { Code } from '../compiler/diagnostics/codes.ts';
 import { totals } from '../compiler/estimate.ts';
@@ -30,6 +30,7 @@ export async function compileFile(path: string, options: CompileFileOptions): Pr
       const absolute = resolve(local);
       return existsSync(absolute) ? { path: absolute, sha256: NOT_READ } : null;
     },
+    mayRun: (local) => outside(local, path),
     ...(options.for === 'run' && { machine: { memoryBytes: totalmem() } }),
   });
   const { plan } = compiled;
@@ -42,6 +43,16 @@ export async function compileFile(path: string, options: CompileFileOptions): Pr
 }
 
 const NOT_READ = '0'.repeat(64);
+
+/** Where code of an experiment must lie, when `local` lies elsewhere (links followed): its git repository, else its folder. */
+function outside(local: string, experiment: string): { below: string } | null {
+  if (!existsSync(local)) return null;
+  const folder = dirname(realpathSync(resolve(experiment)));
+  let at = folder;
+  while (!existsSync(join(at, '.git')) && dirname(at) !== at) at = dirname(at);
+  const root = existsSync(join(at, '.git')) ? at : folder;
+  return realpathSync(local).startsWith(root.endsWith(sep) ? root : root + sep) ? null : { below: root };
+}
 
 interface Unreadable {
   code: Code;

@@ -42,10 +42,10 @@ async function run(description: JobDescription): Promise<void> {
     const created = createJob(description, {
       send,
       signal: stop.signal,
-      store: (step, directory) =>
+      store: (step, directory, seconds) =>
         new Promise((resolve) => {
           stored = { step, resolve };
-          send({ type: 'checkpoint', step, directory });
+          send({ type: 'checkpoint', step, directory, seconds });
         }),
     });
     control = created.control;

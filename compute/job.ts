@@ -8,7 +8,7 @@ import { type ChildMessage, ComputeError, type Job, type JobDescription } from '
 export interface JobHost {
   send(message: ChildMessage): void;
   /** Resolves when the checkpoint is stored. */
-  store(step: number, directory: string): Promise<void>;
+  store(step: number, directory: string, seconds: number): Promise<void>;
   signal: AbortSignal;
 }
 
@@ -75,9 +75,9 @@ export function createJob(description: JobDescription, host: JobHost): { job: Jo
             job: description,
             stopRequested: () => host.signal.aborted,
             progress: job.progress,
-            async store(step, directory) {
+            async store(step, directory, seconds) {
               flush();
-              await host.store(step, directory);
+              await host.store(step, directory, seconds);
             },
           },
           options,

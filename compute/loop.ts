@@ -7,17 +7,20 @@ import { ComputeError, type JobDescription, type LoopOptions } from './types.ts'
 
 /** What the loop needs of the process that runs it. */
 export interface LoopHost {
-  job: Pick<JobDescription, 'checkpointEvery' | 'segmentUnits' | 'resume' | 'workDirectory'>;
+  job: Pick<
+    JobDescription,
+    'checkpointEvery' | 'checkpointSeconds' | 'segmentUnits' | 'resume' | 'workDirectory'
+  >;
   stopRequested(): boolean;
   progress(done: number, total: number, metrics?: Record<string, number>): void;
-  /** Hands a complete checkpoint over; resolves when it is stored. */
-  store(step: number, directory: string): Promise<void>;
+  /** Hands a complete checkpoint over, which took so many seconds to write; resolves when it is stored. */
+  store(step: number, directory: string, seconds: number): Promise<void>;
 }
 
 /** The resumable loop: see `LoopOptions`. @throws Suspended at the end of a segment and when told to stop */
 export async function runLoop(host: LoopHost, options: LoopOptions): Promise<void> {
   const { total, save, load, step } = options;
-  const { checkpointEvery, segmentUnits, resume, workDirectory } = host.job;
+  const { checkpointEvery, checkpointSeconds, segmentUnits, resume, workDirectory } = host.job;
   if (!Number.isSafeInteger(total) || total < 0) {
     throw new ComputeError(
       'bad-parameter',
@@ -36,14 +39,21 @@ export async function runLoop(host: LoopHost, options: LoopOptions): Promise<voi
     done = resume.step;
   }
   let saved = done;
+  let savedAt = performance.now();
   const checkpoint = async () => {
     if (saved === done) return;
     const directory = join(workDirectory, 'checkpoints', String(done));
+    const startedAt = performance.now();
     await writeCheckpoint(directory, done, await save());
-    await host.store(done, directory);
+    await host.store(done, directory, (performance.now() - startedAt) / 1000);
     await rm(directory, { recursive: true, force: true });
     saved = done;
+    savedAt = performance.now();
   };
+  // When it saves changes nothing of what it computes.
+  const checkpointDue = () =>
+    (checkpointEvery !== null && done % checkpointEvery === 0) ||
+    (checkpointSeconds !== undefined && performance.now() - savedAt >= 1000 * checkpointSeconds);
   const suspendIfTold = async () => {
     // Lets messages in: steps are synchronous for as long as they like.
     await setImmediate();
@@ -62,7 +72,7 @@ export async function runLoop(host: LoopHost, options: LoopOptions): Promise<voi
     await suspendIfTold();
     if (done === total) break;
     const segmentOver = segmentUnits !== null && done % segmentUnits === 0;
-    if (segmentOver || (checkpointEvery !== null && done % checkpointEvery === 0)) await checkpoint();
+    if (segmentOver || checkpointDue()) await checkpoint();
     if (segmentOver) throw new Suspended(done, total);
   }
 }

@@ -33,7 +33,7 @@ const CHILD: { [T in ChildMessage['type']]: Record<string, (value: unknown) => b
   started: { environment: object },
   progress: { done: number, total: number, metrics: numbers },
   log: { message: string },
-  checkpoint: { step: count, directory: string },
+  checkpoint: { step: count, directory: string, seconds: number },
   result: { result: object, environment: object, usage: numbers },
   suspended: { step: count, total: count },
   failure: {

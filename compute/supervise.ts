@@ -30,8 +30,8 @@ export interface SuperviseOptions {
   stopReason: () => StopReason;
   onProgress(done: number, total: number, metrics: Record<string, number>): void;
   onLog(line: string): void;
-  /** Stores the checkpoint; the child waits. A rejection ends the attempt with that error. */
-  onCheckpoint(step: number, directory: string): Promise<void>;
+  /** Stores the checkpoint, which took so many seconds to write; the child waits. A rejection ends the attempt with that error. */
+  onCheckpoint(step: number, directory: string, seconds: number): Promise<void>;
 }
 
 export type ChildOutcome =
@@ -152,7 +152,7 @@ class Supervision {
         this.heard(message.message);
         break;
       case 'checkpoint':
-        this.storing = this.store(message.step, message.directory);
+        this.storing = this.store(message.step, message.directory, message.seconds);
         break;
       case 'result':
         this.end({
@@ -183,11 +183,11 @@ class Supervision {
   }
 
   /** The child waits meanwhile, so neither stalls nor is killed for it. */
-  private async store(step: number, directory: string): Promise<void> {
+  private async store(step: number, directory: string, seconds: number): Promise<void> {
     this.clearTimers();
     this.isStoring = true;
     try {
-      await this.options.onCheckpoint(step, directory);
+      await this.options.onCheckpoint(step, directory, seconds);
     } catch (error) {
       this.fail(error);
       return;

@@ -66,9 +66,10 @@ export interface MaterialisedArtifact {
 
 /**
  * Runs `step(i)` for i = resumed position .. total-1. Before the first step a checkpoint left by an earlier attempt or
- * segment is loaded; every `checkpointEvery` steps, at the end of a segment, and on SIGTERM the state is saved and handed
- * to the parent, which stores it before the loop goes on. Both intervals count from 0, not from where an attempt began. At the end of a segment the loop throws `Suspended`, which
- * bodies must let through. `save` must return *everything* that the rest of the run depends on: weights, optimiser
+ * segment is loaded; every `checkpointEvery` steps or `checkpointSeconds`, at the end of a segment, and on SIGTERM the state
+ * is saved and handed to the parent, which stores it before the loop goes on. Steps are counted from 0, not from where an
+ * attempt began; seconds from the last checkpoint. At the end of a segment the loop throws `Suspended`, which bodies must let
+ * through. `save` must return *everything* that the rest of the run depends on: weights, optimiser
  * moments, data position, every random stream, running averages, controllers. A resumed run must end with the same bytes.
  */
 export interface LoopOptions {
@@ -116,7 +117,8 @@ export type ChildMessage =
   | { type: 'started'; environment: Record<string, Json> }
   | { type: 'progress'; done: number; total: number; metrics: Record<string, number> }
   | { type: 'log'; message: string }
-  | { type: 'checkpoint'; step: number; directory: string }
+  /** `seconds`: what it took to read the state out and to write it. */
+  | { type: 'checkpoint'; step: number; directory: string; seconds: number }
   | { type: 'result'; result: BodyResult; environment: Record<string, Json>; usage: ProcessUsage }
   | { type: 'suspended'; step: number; total: number }
   | {
@@ -147,6 +149,8 @@ export interface JobDescription {
   cacheDirectory: string;
   threads: number;
   checkpointEvery: number | null;
+  /** The longest time between two checkpoints; absent: as long as it takes. */
+  checkpointSeconds?: number;
   /** Stop at a checkpoint at the next multiple of so many units; null: run to the end. */
   segmentUnits: number | null;
   /** Directory of the checkpoint to resume from. */

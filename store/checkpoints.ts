@@ -28,6 +28,13 @@ export interface AttemptRecord {
   /** Seconds of computing that led to `checkpoint`, over all attempts. */
   seconds: number;
   checkpoint: CheckpointRecord | null;
+  /** Earlier ones that are kept, newest first. */
+  older?: SavedCheckpoint[];
+}
+
+interface SavedCheckpoint {
+  checkpoint: CheckpointRecord;
+  seconds: number;
 }
 
 /** Thrown by an attempt that a newer one has replaced, or whose point has been accepted meanwhile. */
@@ -136,15 +143,13 @@ export class Attempt {
   async resume(directory: string, log: (line: string) => void): Promise<Resumed | null> {
     const unusable = new Set<string>();
     for (;;) {
-      const candidates = await attemptsAt(this.store, this.record.key);
-      const from = candidates.find(
-        (record) => record.checkpoint !== null && !unusable.has(identityOf(record)),
-      );
-      if (from === undefined || from.checkpoint === null) return null;
-      const { step, files } = from.checkpoint;
+      const candidates = (await attemptsAt(this.store, this.record.key)).flatMap(savedBy);
+      const from = candidates.find((saved) => !unusable.has(identityOf(saved)));
+      if (from === undefined) return null;
+      const { step, key, files } = from.checkpoint;
       const target = join(directory, `${step}-${randomBytes(4).toString('hex')}`);
       try {
-        const blobs = this.store.disposable(documentOf(from.key, from.attempt));
+        const blobs = this.store.disposable(documentOf(key, from.attempt));
         for (const [path, file] of Object.entries(files)) {
           await mkdir(dirname(join(target, path)), { recursive: true });
           await blobs.getBlob(file.sha256, join(target, path));
@@ -162,16 +167,17 @@ export class Attempt {
 
   /**
    * Makes the files in `directory` (which are moved) this attempt's checkpoint: blobs first, then the document, then what
-   * it replaces is deleted. @throws SupersededError
+   * is no longer one of the `keep` newest is deleted. @throws SupersededError
    */
-  promote(step: number, directory: string, seconds: number): Promise<CheckpointRecord> {
-    return this.inTurn(() => this.replaceCheckpoint(step, directory, seconds));
+  promote(step: number, directory: string, seconds: number, keep = 1): Promise<CheckpointRecord> {
+    return this.inTurn(() => this.addCheckpoint(step, directory, seconds, keep));
   }
 
-  private async replaceCheckpoint(
+  private async addCheckpoint(
     step: number,
     directory: string,
     seconds: number,
+    keep: number,
   ): Promise<CheckpointRecord> {
     await this.assertCurrent();
     const blobs = this.store.disposable(this.name);
@@ -182,13 +188,16 @@ export class Attempt {
     );
     const files = Object.fromEntries(paths.map((path, i) => [path, stored[i] as ArtifactFile]));
     await this.assertCurrent();
-    const before = this.record.checkpoint;
+    const before = savedBy(this.record);
+    const older = before.slice(0, keep - 1).map(({ checkpoint, seconds }) => ({ checkpoint, seconds }));
+    const dropped = before.slice(keep - 1);
     const checkpoint = { key: this.record.key, step, files };
-    await this.write({ checkpoint, seconds, beats: this.record.beats + 1 });
-    const kept = new Set(Object.values(files).map((file) => file.sha256));
-    for (const { sha256 } of Object.values(before?.files ?? {}))
+    await this.write({ checkpoint, seconds, older, beats: this.record.beats + 1 });
+    const kept = new Set([checkpoint, ...older.map((saved) => saved.checkpoint)].flatMap(digestsOf));
+    for (const sha256 of new Set(dropped.flatMap((saved) => digestsOf(saved.checkpoint))))
       if (!kept.has(sha256)) await blobs.deleteBlob(sha256);
-    if (before === null) await this.deleteOlder();
+    // From the first time on that there are enough, those of earlier attempts are not needed.
+    if (dropped.length === 0 && older.length === keep - 1) await this.deleteOlder();
     return checkpoint;
   }
 
@@ -238,6 +247,13 @@ export class Attempt {
   }
 }
 
-function identityOf(record: AttemptRecord): string {
-  return `${record.attempt}/${record.checkpoint?.step}`;
+/** The checkpoints of an attempt, newest first. */
+function savedBy({ attempt, checkpoint, seconds, older = [] }: AttemptRecord) {
+  if (checkpoint === null) return [];
+  return [{ checkpoint, seconds }, ...older].map((saved) => ({ attempt, ...saved }));
 }
+
+const identityOf = ({ attempt, checkpoint }: { attempt: number; checkpoint: CheckpointRecord }) =>
+  `${attempt}/${checkpoint.step}`;
+
+const digestsOf = ({ files }: CheckpointRecord) => Object.values(files).map(({ sha256 }) => sha256);

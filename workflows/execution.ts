@@ -49,6 +49,8 @@ export function pointRequest(execution: StepExecution, point: Point): PointReque
       ? { ...point, key: readerKey(point, { digest: readsRun.planDigest }, readsRun.points) }
       : point,
     checkpointEvery: step.checkpointEvery ?? null,
+    ...(step.checkpointSeconds !== undefined && { checkpointSeconds: step.checkpointSeconds }),
+    ...(step.checkpointKeep !== undefined && { checkpointKeep: step.checkpointKeep }),
     segmentUnits: step.segment?.units ?? null,
     stallSeconds: step.stallSeconds,
     secrets: step.secrets,

@@ -12,6 +12,7 @@ import type { LanguageModel, Tokenizer } from '../../ml/models/types.ts';
 import { stream } from '../../ml/random/stream.ts';
 import type { Reward } from '../../ml/rewards/types.ts';
 import { heldOutPrompts, type Prompt, promptsOf } from '../../ml/rlhf/prompts.ts';
+import { scoreTexts } from '../../ml/rlhf/score.ts';
 import type { Dictionary } from '../../ml/sae/dictionary.ts';
 import { loadDictionary } from '../../ml/sae/load.ts';
 import type { Estimate } from '../../ml/stats/types.ts';
@@ -31,7 +32,6 @@ export const run: ActivityBody = async (job) => {
   ) as FeatureSet;
   const dictionaries = params.dictionaries.map((artifact) => loadDictionary(artifact.directory));
   const tokenizer = loadTokenizer(params.model.directory);
-  const reward = await openReward(params.reward);
   const prompts = await choosePrompts(params, tokenizer, job.seed);
   const related = relatedFeatures(params, features, dictionaries);
   const removed = [...related.values()].reduce((sum, set) => sum + set.length, 0);
@@ -41,6 +41,7 @@ export const run: ActivityBody = async (job) => {
     await writeFile(join(artifact.directory, 'table.json'), `${JSON.stringify(emptyTable)}\n`);
     return { outputs: { table: artifact }, metrics: { features_removed: { value: 0 } } };
   }
+  const reward = await openReward(params.reward, job, 'reward');
   const draws = Array.from({ length: params['random-draws'] }, (_, draw) =>
     randomFeatures(params, features, dictionaries, related, job.seed, draw),
   );
@@ -90,9 +91,11 @@ export const run: ActivityBody = async (job) => {
   const table = conditionTable(effects, params, removed);
   await writeFile(join(artifact.directory, 'table.json'), `${JSON.stringify(table)}\n`);
   for (const dictionary of dictionaries) dictionary.dispose();
+  reward.close?.();
   return {
     outputs: { table: artifact },
     metrics: { ...(metrics as unknown as Record<string, Metric>), features_removed: { value: removed } },
+    ...(reward.dollars && { dollars: reward.dollars() }),
   };
 };
 
@@ -208,11 +211,13 @@ async function score(
     { maxNewTokens: params['completion-tokens'], eosId: tokenizer.eosId, padId: tokenizer.padId, hooks },
     random,
   );
-  return reward.score(
-    completions.map(({ ids, ended }, i) => ({
-      prompt: (prompts[i] as Prompt).text,
-      completion: tokenizer.decode(ended ? ids.slice(0, -1) : ids),
-    })),
+  return scoreTexts(
+    reward,
+    completions.map(({ ids, ended }, i) => {
+      const written = ended ? ids.slice(0, -1) : ids;
+      const completion = tokenizer.decode(written);
+      return { prompt: (prompts[i] as Prompt).text, completion, tokens: written.length };
+    }),
   );
 }
 

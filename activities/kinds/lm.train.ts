@@ -25,10 +25,12 @@ import { stream } from '../../ml/random/stream.ts';
 import { bootstrapMean } from '../../ml/stats/bootstrap.ts';
 import { loadTokenizer, tokenizerFiles } from '../../ml/tokenizers/load.ts';
 import { wordLevelTokenizer, writeTokenizer } from '../../ml/tokenizers/word-level.ts';
+import type { Trainable } from '../../ml/training/trainable.ts';
 import type { LmTrainParameters } from '../../schemas/generated/parameters.ts';
 import type { Table } from '../../store/table.ts';
 import type { Json, Metric } from '../../store/types.ts';
 import { readTexts } from '../texts.ts';
+import { defaultLearningRate, openTrainable } from '../trainable.ts';
 
 export const run: ActivityBody = async (job) => {
   const params = job.params as unknown as LmTrainParameters;
@@ -46,18 +48,20 @@ export const run: ActivityBody = async (job) => {
   const windows = pack(job, train, tokenizer, params, 'training');
   const measured = pack(job, heldOut, tokenizer, params, 'held-out');
 
+  const { trainable, adapter } = openTrainable(job, params.lora, model);
   const trainer = new LanguageModelTrainer(model, {
+    trainable,
     windows,
     order: new WindowOrder(windows.count, params.batch, job.seed as number, 'language modelling'),
     microBatch: params['micro-batch'] ?? params.batch,
-    learningRate: params['learning-rate'],
+    learningRate: params['learning-rate'] ?? defaultLearningRate(params, 1e-3),
     schedule: scheduleOf(params),
     weightDecay: params['weight-decay'],
     beta2: params.beta2,
     maxGradientNorm: params['max-gradient-norm'],
   });
   const every = params['evaluate-every'] ?? null;
-  const best = new BestWeights(model, params.patience ?? null);
+  const best = new BestWeights(trainable, params.patience ?? null);
   const evaluations: Evaluation[] = [];
   let done = 0;
   const losses = new Float32Array(params.steps);
@@ -107,15 +111,17 @@ export const run: ActivityBody = async (job) => {
 
   const metrics = {
     ...heldOutMetrics(model, measured, params, job.seed),
-    ...trainMetrics(run.losses, model, windows, params, tokenizer),
+    ...trainMetrics(run.losses, trainable, windows, params, tokenizer),
     ...(best.step === null ? {} : { best_step: { value: best.step } }),
   };
   const artifact = job.artifact('model', 'model');
   saveModel(model, files, artifact.directory);
   const history = job.artifact('table', 'history');
   await writeFile(join(history.directory, 'table.json'), `${JSON.stringify(historyTable(run))}\n`);
+  const outputs = { model: artifact, history, ...adapter() };
+  trainable.dispose();
   model.dispose();
-  return { outputs: { model: artifact, history }, metrics };
+  return { outputs, metrics };
 };
 
 interface Evaluation {
@@ -254,7 +260,7 @@ function heldOutMetrics(
 
 function trainMetrics(
   losses: Float32Array,
-  model: LanguageModel,
+  trainable: Trainable,
   windows: Windows,
   { batch, context }: LmTrainParameters,
   tokenizer: Tokenizer,
@@ -263,7 +269,7 @@ function trainMetrics(
   const last = losses.subarray(-Math.max(1, Math.round(steps / 10)));
   return {
     train_loss: { value: mean(last), n: last.length, n_unit: 'step', unit: 'nats/token' },
-    parameters: { value: parameterCount(model) },
+    parameters: { value: parameterCount(trainable) },
     vocabulary: { value: tokenizer.vocabularySize },
     train_tokens: { value: steps * batch * context },
     epochs: { value: (steps * batch) / windows.count },

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import type { ActivityBody } from '../../compute/types.ts';
 import { ComputeError } from '../../ml/failure.ts';
 import { loadModel } from '../../ml/models/load.ts';
-import type { Tokenizer } from '../../ml/models/types.ts';
+import type { LanguageModel, Tokenizer } from '../../ml/models/types.ts';
+import { implicitAccuracy } from '../../ml/preferences/implicit-accuracy.ts';
+import { tokenisePairs } from '../../ml/preferences/token-pairs.ts';
 import { type RandomStream, stream } from '../../ml/random/stream.ts';
 import { checkLengths, completionLimits } from '../../ml/rlhf/complete.ts';
 import {
@@ -13,18 +15,20 @@ import {
   type ModelSample,
   sampleModel,
 } from '../../ml/rlhf/evaluation.ts';
+import { perplexityDrift } from '../../ml/rlhf/perplexity-drift.ts';
 import { heldOutPrompts, type Prompt, promptsOf } from '../../ml/rlhf/prompts.ts';
 import { loadTokenizer } from '../../ml/tokenizers/load.ts';
 import type { ModelEvaluateParameters } from '../../schemas/generated/parameters.ts';
 import type { Table } from '../../store/table.ts';
 import { openReward } from '../feedback.ts';
+import { readPreferences } from '../preferences.ts';
 import { readTexts } from '../texts.ts';
 
 export const run: ActivityBody = async (job) => {
   const params = job.params as unknown as ModelEvaluateParameters;
   const draws = (name: string) => stream(job.seed, `model.evaluate/${name}`);
   const tokenizer = loadTokenizer(params.base.directory);
-  const reward = await openReward(params.reward);
+  const reward = await openReward(params.reward, job, 'reward');
   const base = await loadModel(params.base.directory);
   const tuned = await loadModel(params.model.directory);
   const completionTokens = params['completion-tokens'] as [number, number];
@@ -37,7 +41,8 @@ export const run: ActivityBody = async (job) => {
     );
   }
 
-  const prompts = await choosePrompts(params, tokenizer, draws('prompts'));
+  const { prompts, texts } = await choosePrompts(params, tokenizer, draws('prompts'));
+  const progress = () => job.progress(prompts.length, prompts.length);
   const limits = completionLimits(prompts.length, completionTokens, draws('limits'));
   const { batch, samples } = params;
   const before: ModelSample = { samples, written: [], rewards: [] };
@@ -56,8 +61,24 @@ export const run: ActivityBody = async (job) => {
     kl.push(...completionKl(tuned, base, written, tokenizer.padId));
     job.progress(from + group.length, prompts.length);
   }
+  const drift =
+    params['perplexity-tokens'] === 0
+      ? {}
+      : perplexityDrift(base, tuned, tokenizer, texts, {
+          tokens: params['perplexity-tokens'],
+          draws: draws('perplexity'),
+          progress,
+        });
+  const preferences = params.pairs
+    ? await onPairs(params.pairs.directory, tuned, base, tokenizer, {
+        lengths: params['pair-tokens'] as [number, number],
+        draws: draws('pairs'),
+        progress,
+      })
+    : {};
   base.dispose();
   tuned.dispose();
+  reward.close?.();
 
   const described = { before: describeSample(before), after: describeSample(after) };
   const table = job.artifact('table', 'samples');
@@ -72,15 +93,24 @@ export const run: ActivityBody = async (job) => {
       ...compareSamples(before, after, kl, draws('bootstrap')),
       distinct2_before: { value: described.before.distinct2, ...perPrompt },
       distinct2_after: { value: described.after.distinct2, ...perPrompt },
+      ...drift,
+      ...preferences,
     },
+    ...(reward.dollars && { dollars: reward.dollars() }),
   };
 };
+
+interface Chosen {
+  prompts: Prompt[];
+  /** What people wrote: of each prompt, the text that begins with it. */
+  texts: string[];
+}
 
 async function choosePrompts(
   params: ModelEvaluateParameters,
   tokenizer: Tokenizer,
   draws: RandomStream,
-): Promise<Prompt[]> {
+): Promise<Chosen> {
   const texts = await readTexts(params.prompts.directory);
   const tokens = params['prompt-tokens'] as [number, number];
   const options = { tokens, minimumCharacters: params['minimum-characters'] };
@@ -92,7 +122,26 @@ async function choosePrompts(
       { hint: 'give `prompts` more texts or longer ones, or lower `prompt-tokens`' },
     );
   }
-  return Array.from(draws.permutation(heldOut.length).subarray(0, params.count), (i) => heldOut[i] as Prompt);
+  const order = draws.permutation(heldOut.length).subarray(0, params.count);
+  const prompts = Array.from(order, (i) => heldOut[i] as Prompt);
+  return { prompts, texts: prompts.map(({ source }) => texts[source] as string) };
+}
+
+async function onPairs(
+  directory: string,
+  tuned: LanguageModel,
+  base: LanguageModel,
+  tokenizer: Tokenizer,
+  options: { lengths: readonly [number, number]; draws: RandomStream; progress: () => void },
+) {
+  const [maxPromptTokens, maxTokens] = options.lengths;
+  const { pairs } = tokenisePairs(await readPreferences(directory), tokenizer, {
+    maxPromptTokens,
+    maxTokens: Math.min(maxTokens, base.maxPositions),
+    keep: 'end',
+    endOfText: true,
+  });
+  return implicitAccuracy(tuned, base, pairs, { ...options, padId: tokenizer.padId });
 }
 
 function append(all: ModelSample, group: ModelSample): void {

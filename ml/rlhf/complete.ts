@@ -61,7 +61,11 @@ export function complete(
     return {
       prompt: prompt.ids,
       response: completion.ids,
-      text: { prompt: prompt.text, completion: completionText(tokenizer, prompt, read) },
+      text: {
+        prompt: prompt.text,
+        completion: completionText(tokenizer, prompt, read),
+        tokens: read.length,
+      },
       ended: completion.ended,
     };
   });

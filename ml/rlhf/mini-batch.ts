@@ -16,24 +16,30 @@ export function miniBatch(
   { sequences, records, advantages, returns }: Batch,
   rows: ArrayLike<number>,
 ): MiniBatch {
-  const chosen = Array.from(rows);
   const { lengths } = records;
-  const starts = startsOf(lengths);
-  const entries = (all: Float64Array) =>
-    concatenate(
-      chosen.map((row) => {
-        const start = starts[row] as number;
-        return all.subarray(start, start + (lengths[row] as number));
-      }),
-    );
-  const pick = <T>(all: readonly T[]): T[] => chosen.map((row) => all[row] as T);
+  const pick = <T>(all: readonly T[]): T[] => Array.from(rows, (row) => all[row] as T);
   return {
     sequences: pick(sequences),
-    oldLogProbs: entries(records.logProbs),
-    oldValues: entries(records.values),
+    oldLogProbs: entriesOfRows(records.logProbs, lengths, rows),
+    oldValues: entriesOfRows(records.values, lengths, rows),
     advantages: realEntries(pick(advantages), pick(lengths)),
     returns: realEntries(pick(returns), pick(lengths)),
   };
+}
+
+/** The entries of some rows, in their order, of a vector that holds `lengths[b]` entries for each row b. */
+export function entriesOfRows(
+  entries: Float64Array,
+  lengths: readonly number[],
+  rows: ArrayLike<number>,
+): Float64Array {
+  const starts = startsOf(lengths);
+  return concatenate(
+    Array.from(rows, (row) => {
+      const start = starts[row] as number;
+      return entries.subarray(start, start + (lengths[row] as number));
+    }),
+  );
 }
 
 /** Where the tokens of each row begin in a vector of all tokens. */

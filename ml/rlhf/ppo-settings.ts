@@ -1,36 +1,19 @@
 import type { KlControl } from './kl-controller.ts';
 import type { KlForm } from './kl-penalty.ts';
+import type { OnPolicySettings } from './on-policy.ts';
 import type { AdvantageOptions } from './ppo-advantages.ts';
 import type { PpoLossOptions } from './ppo-loss.ts';
+import { NO_SHAPING, type ScoreShaping } from './score-shaping.ts';
 import type { ValueHeadStart } from './value-head.ts';
 
 /** Everything that decides the result of a PPO run, but the model, the prompts, the reward and the seed. */
-export interface PpoSettings extends PpoLossOptions, AdvantageOptions {
-  /** Prompts completed and scored each step, and how many of them an optimiser step sees. */
-  batch: number;
-  miniBatch: number;
-  /** Passes over the batch each step. */
-  epochs: number;
-  learningRate: number;
-  /** PPO steps over which the learning rate rises from 0. */
-  warmUp: number;
-  /** Whether it then stays or falls linearly to 0 at the last step. */
-  schedule: 'constant' | 'linear';
-  /** Decoupled, as in AdamW. */
-  weightDecay: number;
-  /** Largest norm of the gradient over all parameters; null: not clipped. */
-  maxGradientNorm: number | null;
+export interface PpoSettings extends OnPolicySettings, PpoLossOptions, AdvantageOptions, ScoreShaping {
   klForm: KlForm;
   klControl: KlControl;
   /** Stops the epochs of a step when the mean of logp_old - logp passes 1.5 x this; null: never. */
   earlyStopKl: number | null;
   valueStart: ValueHeadStart;
   valueDropout: number;
-  /** Fewest and most tokens of a prompt, and of what is written after it (drawn for each prompt, uniform). */
-  promptTokens: readonly [number, number];
-  completionTokens: readonly [number, number];
-  /** Texts shorter than this give no prompts. */
-  minimumCharacters: number;
 }
 
 /** Both protocols adapt the KL weight. */
@@ -49,6 +32,9 @@ const COMMON = {
   ratioThreshold: 10,
   klForm: 'kl',
   whitenRewards: 'off',
+  ...NO_SHAPING,
+  dualClip: null,
+  entropyBonus: 0,
   promptTokens: [2, 9],
   completionTokens: [8, 19],
 } as const;

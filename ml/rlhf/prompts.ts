@@ -11,6 +11,8 @@ import type { RandomStream } from '../random/stream.ts';
 export interface Prompt {
   ids: number[];
   text: string;
+  /** Which of the texts it begins. */
+  source: number;
 }
 
 export interface PromptOptions {
@@ -31,12 +33,12 @@ export function promptsOf(
 ): Prompt[] {
   const [fewest, most] = options.tokens;
   const prompts: Prompt[] = [];
-  for (const text of texts) {
+  for (const [source, text] of texts.entries()) {
     // Drawn for every text, so that passing one over does not move the draws of the others.
     const length = fewest + stream.integer(most - fewest + 1);
     if (text.length < options.minimumCharacters) continue;
     const ids = firstTokens(text, most + 1, tokenizer).slice(0, length);
-    if (ids.length === length) prompts.push({ ids, text: tokenizer.decode(ids) });
+    if (ids.length === length) prompts.push({ ids, text: tokenizer.decode(ids), source });
   }
   return prompts;
 }

@@ -4,9 +4,9 @@ import { tokenLogProbs } from '../engine/token-log-probs.ts';
 import type { LanguageModel } from '../models/types.ts';
 import { entropy, fullKl } from './distributions.ts';
 import { type KlForm, sampledKl } from './kl-penalty.ts';
-import { packSequences, responseHidden, type Sequence } from './sequences.ts';
+import { type PackedSequences, packSequences, responseHidden, type Sequence } from './sequences.ts';
 
-/** What PPO must know of each of the N response tokens at the time of the rollout, row after row. */
+/** What the updates must know of each of the N response tokens at the time of the rollout, row after row. */
 export interface TokenRecords {
   lengths: number[];
   logProbs: Float64Array;
@@ -21,8 +21,8 @@ export interface TokenRecords {
 export interface RecordOptions {
   policy: LanguageModel;
   reference: LanguageModel;
-  /** The value head; without one, `values` of the records is empty. */
-  values?(hidden_ND: tf.Tensor2D): tf.Tensor1D;
+  /** The critic; without one, `values` of the records is empty. */
+  values?(hidden_ND: tf.Tensor2D, packed: PackedSequences): tf.Tensor1D;
   klForm: KlForm;
   padId: number;
 }
@@ -70,7 +70,7 @@ function recordChunk(sequences: readonly Sequence[], options: RecordOptions): Ch
     chunk = {
       logProbs: tokenLogProbs(logits_NV, labels_N).dataSync(),
       referenceLogProbs: tokenLogProbs(referenceLogits_NV, labels_N).dataSync(),
-      values: values?.(hidden_ND).dataSync() ?? [],
+      values: values?.(hidden_ND, packed).dataSync() ?? [],
       entropy: entropy(logits_NV).dataSync(),
       fullKl: klForm === 'full' ? fullKl(logits_NV, referenceLogits_NV).dataSync() : [],
     };

@@ -21,9 +21,14 @@ import type { Trainable } from './trainable.ts';
 export interface LoraOptions {
   rank: number;
   alpha: number;
-  /** Last parts of the names of layers (`query_key_value`, `mlp.dense_h_to_4h`); null: the architecture's default. */
-  targets: readonly string[] | null;
+  targets: LoraTargets;
 }
+
+/**
+ * Last parts of the names of layers (`query_key_value`, `mlp.dense_h_to_4h`); every matrix of the blocks; or, with null,
+ * what is usual for the architecture.
+ */
+export type LoraTargets = readonly string[] | 'all-linear' | null;
 
 /** The start W0 of a matrix: a variable that nobody changes while the adapter lives. */
 type Origin = ReadonlyMap<string, tf.Tensor>;
@@ -42,6 +47,8 @@ const DEFAULT_TARGETS: Readonly<Record<string, readonly string[]>> = {
 /** Architectures that store the weights of layers inputs first. */
 const INPUTS_FIRST = new Set(['gpt2']);
 
+export const storesInputsFirst = (model: LanguageModel): boolean => INPUTS_FIRST.has(model.architecture);
+
 /**
  * @param origin the weights to start from where they are at hand anyway, as in a reference model; copied when absent
  * @throws ComputeError `bad-parameter` when a target names no layer of the model
@@ -54,9 +61,9 @@ export function lora(
 ): Trainable {
   const tf = tensorflow();
   const scale = alpha / rank;
-  const inputsFirst = INPUTS_FIRST.has(model.architecture);
+  const inputsFirst = storesInputsFirst(model);
   const adapters = new Map<string, Adapter>();
-  for (const name of targetMatrices(model, targets ?? DEFAULT_TARGETS[model.architecture] ?? [])) {
+  for (const name of targetMatrices(model, targets)) {
     const weight = model.parameters.get(name) as tf.Variable;
     const [rows, columns] = weight.shape as [number, number];
     const [outputs, inputs] = inputsFirst ? [columns, rows] : [rows, columns];
@@ -124,22 +131,32 @@ interface Adapter {
 /** As in `peft`: `gpt_neox.layers.0.attention.query_key_value.lora_A.weight`. */
 const adapterName = (weight: string, which: 'A' | 'B') => weight.replace(/weight$/, `lora_${which}.weight`);
 
-function targetMatrices(model: LanguageModel, targets: readonly string[]): string[] {
+/** The names of the weights that are adapted, in the model's order. */
+function targetMatrices(model: LanguageModel, asked: LoraTargets): string[] {
   const prefixes = Array.from({ length: model.layers }, (_, layer) => model.blockPrefix(layer));
   const layers = [...model.parameters]
     .filter(([name, { rank }]) => rank === 2 && prefixes.some((prefix) => name.startsWith(prefix)))
     .map(([name]) => name);
-  const matches = (target: string) => layers.filter((name) => name.endsWith(`.${target}.weight`));
-  for (const target of targets) {
-    if (matches(target).length > 0) continue;
+  if (asked === 'all-linear') return layers;
+  const targets = asked ?? DEFAULT_TARGETS[model.architecture] ?? [];
+  const hint = () => {
     const known = new Set(layers.map((name) => name.split('.').at(-2)));
+    return { hint: `set \`lora.targets\` to all-linear or to some of: ${[...known].join(', ')}` };
+  };
+  if (targets.length === 0)
+    throw new ComputeError(
+      'bad-parameter',
+      `There are no usual targets of low-rank adaptation for ${model.architecture} models`,
+      hint(),
+    );
+  const adapts = (target: string, name: string) => name.endsWith(`.${target}.weight`);
+  for (const target of targets) {
+    if (layers.some((name) => adapts(target, name))) continue;
     throw new ComputeError(
       'bad-parameter',
       `No layer of the ${model.architecture} model is called ${target}`,
-      {
-        hint: `name some of: ${[...known].join(', ')}`,
-      },
+      hint(),
     );
   }
-  return layers.filter((name) => targets.some((target) => name.endsWith(`.${target}.weight`)));
+  return layers.filter((name) => targets.some((target) => adapts(target, name)));
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ActivityCancellationDetails } from '@temporalio/common';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { logFile } from '../../activities/log.ts';
 import type { PointOutcome, PointRequest } from '../../activities/types.ts';
 import { attemptsAt } from '../../store/checkpoints.ts';
 import { openStore } from '../../store/open.ts';
@@ -94,6 +95,9 @@ describe('a killed child', () => {
     const steps = stepsOf(trace);
     repeatsWithin(steps, 10);
     expect(new Set(steps).size).toBe(400);
+    const log = readFileSync(logFile(world.directory, 'run-1', asked.point.id), 'utf8');
+    expect(log).toMatch(/^.*Checkpoint at step 10: 0\.0 MiB in [\d.e-]+ s\.$/m);
+    expect(log).toMatch(/accepted after [\d.]+ s; \d+ checkpoints? in this attempt took [\d.e-]+ s$/m);
     expect((await world.store.readDocument<PointRecord>(`results/${asked.point.key}`))?.attempts).toBe(
       attempts,
     );

@@ -36,6 +36,7 @@ test('kl and k3 estimate the KL of two known distributions without bias, k3 with
 test('the adaptive coefficient follows the reference sequence', () => {
   const { sequence } = referenceMaths<{ sequence: [number, number][] }>('adaptive_kl_v0.7.11');
   const controller = new KlController({ type: 'adaptive', initial: 0.2, target: 6, horizon: 10_000 });
+  expect(sequence.length).toBe(9);
   for (const [kl, after] of sequence) {
     controller.update(kl, 256);
     expect(controller.coefficient).toBeCloseTo(after, 12);

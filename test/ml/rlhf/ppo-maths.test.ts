@@ -32,6 +32,10 @@ const lossOptions = {
   ratioThreshold: 10,
 };
 
+test('the reference holds all six cases', () => {
+  expect(Object.keys(cases).length).toBe(6);
+});
+
 describe.each(Object.keys(cases))('TRL 0.7.11, %s', (name) => {
   const expected = cases[name]!;
   const [, form, whitened] = /kl_penalty=(\w+),whiten_rewards=(\w+)/.exec(name) as unknown as [
@@ -130,6 +134,25 @@ describe('the gradients of the loss', () => {
       expect(gradients[name][i]).toBeCloseTo((total(i, 1e-6) - total(i, -1e-6)) / 2e-6, 6);
     }
     expect(gradients[name].some((value) => value === 0)).toBe(true);
+  });
+
+  test('equal finite differences with a dual clip and an entropy bonus, also in the entropies', () => {
+    const options = { ...lossOptions, dualClip: 1.1, entropyBonus: 0.3 };
+    const wide = { ...at, logProbs: wave(1, 1), entropies: wave(5, 1) };
+    const { gradients, stats } = ppoLoss(wide, options);
+    expect(stats.dualClipFraction).toBeGreaterThan(0);
+    expect(stats.dualClipFraction).toBeLessThan(0.5);
+    for (const name of ['logProbs', 'entropies'] as const) {
+      const total = (i: number, shift: number) => {
+        const moved = Float64Array.from(wide[name]);
+        moved[i] = moved[i]! + shift;
+        return ppoLoss({ ...wide, [name]: moved }, options).totalLoss;
+      };
+      for (let i = 0; i < n; i++) {
+        const slope = (total(i, 1e-6) - total(i, -1e-6)) / 2e-6;
+        expect(name === 'entropies' ? gradients.entropies : gradients.logProbs[i]).toBeCloseTo(slope, 6);
+      }
+    }
   });
 
   test('are zero when the advantages are zero and the values are right', () => {

@@ -4,13 +4,13 @@ import type { LanguageModel } from '../../../ml/models/types.ts';
 import { stream } from '../../../ml/random/stream.ts';
 import type { Reward } from '../../../ml/rewards/types.ts';
 import { complete } from '../../../ml/rlhf/complete.ts';
+import { Critic } from '../../../ml/rlhf/critic.ts';
 import { type PpoState, PpoTrainer } from '../../../ml/rlhf/ppo.ts';
 import type { PpoMetrics } from '../../../ml/rlhf/ppo-metrics.ts';
 import type { PpoSettings } from '../../../ml/rlhf/ppo-settings.ts';
 import { ppoGradients } from '../../../ml/rlhf/ppo-update.ts';
 import { promptsOf, tuningPrompts } from '../../../ml/rlhf/prompts.ts';
 import { recordTokens } from '../../../ml/rlhf/rollout.ts';
-import { ValueHead } from '../../../ml/rlhf/value-head.ts';
 import { reward, TEXTS, tinyModel, tinySettings, tokenizer } from './tiny.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -29,7 +29,7 @@ const keep = <T extends { dispose(): void }>(thing: T): T => {
 
 function trainer(
   changes: Partial<PpoSettings> = {},
-  other: { reward?: Reward; seed?: number; steps?: number } = {},
+  other: { reward?: Reward; seed?: number; steps?: number; valueModel?: LanguageModel } = {},
 ) {
   const policy = keep(tinyModel());
   const parts = { policy, reference: keep(tinyModel()), tokenizer, reward, prompts, steps: 40, seed: 0 };
@@ -50,6 +50,16 @@ const constantReward = (value: number): Reward => ({
   description: 'constant',
   score: (texts) => texts.map(() => value),
 });
+
+/** Everything that is off by default. */
+const EXTRAS: Partial<PpoSettings> = {
+  dualClip: 3,
+  entropyBonus: 0.01,
+  scaleRewards: 'normalise',
+  clipRewards: 2,
+  missingEosPenalty: 0.1,
+  klForm: 'k3',
+};
 
 test('the reward of a tiny model rises, and its KL to the start with it', async () => {
   const metrics = await steps(trainer({ learningRate: 6e-3 }).trainer, 0, 16);
@@ -135,11 +145,13 @@ test('the passes end early when the policy has moved too far', async () => {
   expect(stopped!.updates).toBe(2);
 });
 
-test('no tensor is left behind by a step', async () => {
-  const { trainer: run } = trainer();
-  await steps(run, 0, 1);
+test.each([false, true])('no tensor is left behind by a step, with everything on: %s', async (everything) => {
+  const settings = { ...(everything && EXTRAS), learningRate: 1e-30 };
+  const { trainer: run } = trainer(settings, everything ? { valueModel: keep(tinyModel()) } : {});
+  // The same steps once more, so that tensors kept for shapes are there already.
+  await steps(run, 0, 3);
   const before = tf.memory().numTensors;
-  await steps(run, 1, 3);
+  await steps(run, 0, 3);
   expect(tf.memory().numTensors).toBe(before);
 });
 
@@ -197,24 +209,39 @@ test('recorded log-probabilities are those with which the tokens were drawn, to 
   expect(n).toBe(records.logProbs.length);
 });
 
-test('gradients reach every parameter and predict how the loss changes along them', () => {
+/** A learner and a batch with targets of noise. */
+function toLearn(separate: boolean) {
   const policy = keep(tinyModel());
-  const valueHead = keep(new ValueHead(policy.width, 'uniform', stream(0, 'head')));
+  const valueModel = separate ? keep(tinyModel()) : null;
+  const critic = keep(new Critic(policy.width, valueModel, 'uniform', stream(0, 'head')));
   const sequences = complete(policy, tokenizer, prompts.slice(0, 8), Array(8).fill(5), stream(0, 'draws'));
   const n = sequences.reduce((sum, { response }) => sum + response.length, 0);
   const random = stream(0, 'targets');
   const noise = (scale: number) => Float64Array.from({ length: n }, () => scale * random.normal());
   const { logProbs } = recordTokens(sequences, { policy, reference: policy, klForm: 'kl', padId: 0 });
+  const shift = noise(0.05);
   const batch = {
     sequences,
-    oldLogProbs: logProbs.map((x, i) => x + noise(0.05)[i]!),
+    oldLogProbs: logProbs.map((x, i) => x + shift[i]!),
     oldValues: noise(0.3),
     advantages: noise(1),
     returns: noise(1),
   };
-  const options = { clipRange: 0.2, valueClipRange: 5, valueCoefficient: 0.5, ratioThreshold: 10 };
-  const parameters = new Map([...policy.parameters, ...valueHead.parameters]);
-  const learner = { policy, valueHead, differentiated: parameters, padId: tokenizer.padId };
+  const parameters = new Map([...policy.parameters, ...critic.parameters]);
+  return {
+    batch,
+    parameters,
+    learner: { policy, critic, differentiated: parameters, padId: tokenizer.padId },
+  };
+}
+const lossOptions = { clipRange: 0.2, valueClipRange: 5, valueCoefficient: 0.5, ratioThreshold: 10 };
+
+test.each([
+  ['with a head on the policy', false, {}],
+  ['with a value model, a dual clip and an entropy bonus', true, { dualClip: 1.08, entropyBonus: 0.1 }],
+] as const)('gradients reach every parameter and predict how the loss changes: %s', (_, separate, extra) => {
+  const { batch, parameters, learner } = toLearn(separate);
+  const options = { ...lossOptions, ...extra };
   const { gradients } = ppoGradients(learner, batch, options);
   expect([...gradients.keys()].sort()).toEqual([...parameters.keys()].sort());
 
@@ -236,4 +263,25 @@ test('gradients reach every parameter and predict how the loss changes along the
   for (const [name, gradient] of gradients) {
     expect(gradient.abs().max().dataSync()[0], name).toBeGreaterThan(0);
   }
+});
+
+test.each([true, false])(
+  'the value loss moves the policy unless it has a model of its own (%s)',
+  (separate) => {
+    const { batch, learner } = toLearn(separate);
+    const still = { ...batch, advantages: batch.advantages.map(() => 0) };
+    const { gradients } = ppoGradients(learner, still, lossOptions);
+    const size = (name: string) => gradients.get(name)!.abs().max().dataSync()[0]!;
+    const name = 'gpt_neox.layers.0.mlp.dense_h_to_4h.weight';
+    expect(size(name) > 0).toBe(!separate);
+    if (separate) expect(size(`value_model.${name}`)).toBeGreaterThan(0);
+  },
+);
+
+test('with everything on that is off by default, the reward rises', async () => {
+  const { trainer: run } = trainer({ ...EXTRAS, learningRate: 6e-3 }, { valueModel: keep(tinyModel()) });
+  const first = await steps(run, 0, 2);
+  const rest = await steps(run, 2, 14);
+  expect(average(rest.slice(-4), 'reward')).toBeGreaterThan(average(first, 'reward') + 0.7);
+  expect(rest.every(({ score }) => Math.abs(score) <= 2.1)).toBe(true);
 });

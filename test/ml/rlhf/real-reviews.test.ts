@@ -34,13 +34,10 @@ test.skipIf(absent)(
     };
     const options = { tokens: settings.promptTokens, minimumCharacters: settings.minimumCharacters };
     const prompts = tuningPrompts(promptsOf(texts, tokenizer, options, stream(0, 'prompts')));
-    const reward = await openReward({
-      kind: 'lexicon',
-      lexicon: 'vader',
-      scale: 0.2,
-      clip: 10,
-      scored: 'completion',
-    });
+    const reward = await openReward(
+      { kind: 'lexicon', lexicon: 'vader', scale: 0.2, clip: 10, scored: 'completion' },
+      { workDirectory: '', durableDirectory: '', cacheDirectory: '' },
+    );
     const parts = {
       policy: await loadModel(directory),
       reference: await loadModel(directory),
