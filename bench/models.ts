@@ -5,9 +5,9 @@ import { gptNeoXConfig } from '../ml/models/gpt-neox-config.ts';
 import { createModel } from '../ml/models/initialise.ts';
 import { saveModel } from '../ml/models/save.ts';
 import { stream } from '../ml/random/stream.ts';
+import { type Answer, Side } from './lib/conversation.ts';
 import { median } from './lib/processes.ts';
 import { peerPython } from './lib/python.ts';
-import { type Answer, Side } from './lib/conversation.ts';
 import type { Benchmark, BenchmarkContext, Figure } from './types.ts';
 
 /**

@@ -6,6 +6,8 @@ import { withForeignCores } from './busy.ts';
 export interface Answer {
   seconds: number;
   check: number[];
+  /** Seconds of its parts. */
+  parts?: Record<string, number>;
   /** Of the process so far. */
   peakMegabytes: number;
   /** What others took of the machine meanwhile, in cores. */

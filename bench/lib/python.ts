@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -30,6 +30,36 @@ export function peerPython(cache: string, say: (line: string) => void, also: rea
   run('python3', ['-m', 'venv', directory]);
   run(python, ['-m', 'pip', 'install', '--quiet', ...packages]);
   return python;
+}
+
+/**
+ * A Python with `packages` besides those of `peerPython`: an environment of its own in the cache, in which they come before
+ * the others, so that a peer may need an older version of one of them.
+ */
+export function furtherPython(
+  cache: string,
+  name: string,
+  packages: readonly string[],
+  say: (line: string) => void,
+): string {
+  const base = peerPython(cache, say);
+  const directory = join(cache, `bench-python-${name}`);
+  const python = join(directory, 'bin', 'python');
+  const complete = join(directory, 'complete');
+  if (existsSync(complete) && readFileSync(complete, 'utf8') === packages.join('\n')) return python;
+  say(`making ${directory} with ${packages.join(', ')}`);
+  run('python3', ['-m', 'venv', '--clear', directory]);
+  writeFileSync(join(sitePackages(python), 'zz-peers.pth'), `${sitePackages(base)}\n`);
+  run(python, ['-m', 'pip', 'install', '--quiet', ...packages]);
+  writeFileSync(complete, packages.join('\n'));
+  return python;
+}
+
+function sitePackages(python: string): string {
+  const code = 'import sysconfig; print(sysconfig.get_path("purelib"))';
+  const { stdout, status } = spawnSync(python, ['-c', code], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${python} does not run`);
+  return stdout.trim();
 }
 
 function run(program: string, args: string[]): void {

@@ -28,7 +28,8 @@ class Dpo:
     def ids(self, i):
         prompts = rows(PAIRS, PROMPT, self.vocabulary - 1, 1 + i)
         sides = rows(2 * PAIRS, LENGTH - PROMPT, self.vocabulary - 1, 1001 + i)
-        return torch.tensor([prompts[n % PAIRS] + side for n, side in enumerate(sides)])
+        end = [self.vocabulary - 1]
+        return torch.tensor([prompts[n % PAIRS] + side[:-1] + end for n, side in enumerate(sides)])
 
     def log_probs(self, model, ids):
         hidden = model.gpt_neox(ids, use_cache=False).last_hidden_state[:, PROMPT - 1 : -1]

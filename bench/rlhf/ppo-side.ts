@@ -1,0 +1,97 @@
+import { loadModel } from '../../ml/models/load.ts';
+import type { Tokenizer } from '../../ml/models/types.ts';
+import type { Written } from '../../ml/rlhf/complete.ts';
+import { PpoTrainer } from '../../ml/rlhf/ppo.ts';
+import type { PpoLoss } from '../../ml/rlhf/ppo-loss.ts';
+import { PPO_DEFAULTS } from '../../ml/rlhf/ppo-settings.ts';
+import { answer } from './answer.ts';
+import { PPO, RATE, rows, score } from './data.ts';
+
+/**
+ * Our side of the benchmark of PPO. `step`: completions are sampled, scored and learned from. `gate`: a step on given
+ * completions in the given order, which gives the losses of its updates. Ids stand for texts, so that tokenizers cost no
+ * side anything.
+ */
+const directory = process.argv[2] as string;
+const read = (text: string) => text.trim().split(' ').map(Number);
+const write = (ids: ArrayLike<number>) => Array.from(ids).join(' ');
+
+await answer(async () => {
+  const policy = await loadModel(directory);
+  const reference = await loadModel(directory);
+  const { vocabulary } = policy;
+  const tokenizer: Tokenizer = {
+    ...{ vocabularySize: vocabulary, bosId: null, eosId: null, padId: 0 },
+    encode: read,
+    encodeWithOffsets: (text) => ({ ids: read(text), offsets: [] }),
+    decode: write,
+    token: String,
+  };
+  const promptsOf = (i: number) =>
+    rows(PPO.batch, PPO.prompt, vocabulary, 1 + i).map((ids) => ({ ids, text: write(ids), source: 0 }));
+  let prompts = promptsOf(0);
+  const trainer = new PpoTrainer({
+    ...{ policy, reference, tokenizer, prompts, steps: 1000, seed: 0 },
+    reward: {
+      description: 'a function of the ids',
+      score: (texts) => texts.map(({ completion }) => score(read(completion))),
+    },
+    settings: {
+      ...PPO_DEFAULTS.faithful,
+      ...{ batch: PPO.batch, miniBatch: PPO.miniBatch, epochs: PPO.epochs, learningRate: RATE },
+      ...{ warmUp: 0, schedule: 'constant', weightDecay: 0, valueDropout: 0, valueStart: 'zeros' },
+      klControl: { type: 'adaptive', initial: 0.2, target: 6, horizon: 10_000 },
+      promptTokens: [PPO.prompt, PPO.prompt],
+      completionTokens: [PPO.response, PPO.response],
+      minimumCharacters: 0,
+    },
+  });
+
+  // The trainer's own parts, to give it completions and to time it from outside.
+  const { rollouts, updates } = trainer as unknown as {
+    rollouts: { write(i: number): Written[]; draws(i: number, purpose: string): object };
+    updates: { learn(...args: unknown[]): { losses: PpoLoss[] } };
+  };
+  const own = { write: rollouts.write.bind(rollouts), draws: rollouts.draws.bind(rollouts) };
+  const learn = updates.learn.bind(updates);
+  let losses: number[] = [];
+  updates.learn = (...args) => {
+    const learned = learn(...args);
+    losses = learned.losses.map(({ totalLoss }) => totalLoss);
+    return learned;
+  };
+  let generated = 0;
+  const timed = async (i: number) => {
+    const start = performance.now();
+    await trainer.step(i);
+    return (performance.now() - start) / 1000;
+  };
+
+  return {
+    async gate(i: number) {
+      const responses = rows(PPO.batch, PPO.response, vocabulary, 1001 + i);
+      prompts = promptsOf(i);
+      rollouts.write = () =>
+        prompts.map(({ ids, text }, row) => {
+          const response = responses[row] as number[];
+          return { prompt: ids, response, text: { prompt: text, completion: write(response) }, ended: false };
+        });
+      const inOrder = { permutation: (count: number) => Int32Array.from({ length: count }, (_, k) => k) };
+      rollouts.draws = (step, purpose) => (purpose === 'mini-batches' ? inOrder : own.draws(step, purpose));
+      const seconds = await timed(i);
+      Object.assign(rollouts, own);
+      return { seconds, check: losses, parts: {} };
+    },
+    async step(i: number) {
+      prompts.splice(0, prompts.length, ...promptsOf(i));
+      rollouts.write = (step) => {
+        const start = performance.now();
+        const written = own.write(step);
+        generated = (performance.now() - start) / 1000;
+        return written;
+      };
+      const seconds = await timed(i);
+      return { seconds, check: [], parts: { generate: generated, learn: seconds - generated } };
+    },
+  };
+});
