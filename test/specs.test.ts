@@ -21,5 +21,8 @@ test.each(files)('specs/%s has a complete plan', async (path) => {
   });
   const code = await validate([join(specs, path)], {});
   write.mockRestore();
-  expect({ code, text }).toEqual({ code: 0, text: expect.stringMatching(/^ok .* \d+ steps?, (up to )?\d+ points?\n$/) });
+  expect({ code, text }).toEqual({
+    code: 0,
+    text: expect.stringMatching(/^ok .* \d+ steps?, (up to )?\d+ points?\n$/),
+  });
 });
