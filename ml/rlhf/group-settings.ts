@@ -12,9 +12,10 @@ export interface GroupSettings extends OnPolicySettings {
 }
 
 /**
- * Chosen as PPO's `corrected` protocol was: on a small model of movie reviews the reward rises from 0.1 to 0.8 (GRPO) and 1.0
- * (RLOO, which does one pass) within 24 steps, at a KL of 7 to 9 nats a completion. Groups of 4, between TRL's 8 for GRPO and 2
- * for RLOO.
+ * Chosen as those of PPO's `corrected` protocol were, on a small model of movie reviews: with them and the betas of the
+ * algorithms, 64 steps take the reward from 0.1 to 1.1 (GRPO) and 2.3 (RLOO, which does one pass), at 9 and 17 nats a
+ * completion, where PPO gets to 1.3 at 12 (one seed, means of the last 16 steps). Groups of 4, between TRL's 8 for GRPO and 2 for
+ * RLOO.
  */
 export const GROUP_DEFAULTS = {
   batch: 64,
