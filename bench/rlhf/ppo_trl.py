@@ -51,6 +51,8 @@ class Ppo:
             learning_rate=RATE, batch_size=BATCH, mini_batch_size=MINI_BATCH, ppo_epochs=EPOCHS, max_grad_norm=1.0, seed=0
         )
         self.trainer = trl.PPOTrainer(config, self.model, self.reference, Tokenizer())
+        # A generator there, which the first clipping uses up: later ones would clip nothing.
+        self.trainer.model_params = list(self.model.parameters())
         self.losses = []
         loss = self.trainer.loss
 
