@@ -21,6 +21,7 @@ import { type AlarmParameters, AlarmWatch } from './alarm-watch.ts';
 import { openReward } from './feedback.ts';
 import { readTexts } from './texts.ts';
 import { openTrainable } from './trainable.ts';
+import { trainingLoop } from './training-state.ts';
 
 /** What the kinds of tuning on a policy's own completions have in common. */
 export interface OnPolicyParameters {
@@ -76,7 +77,7 @@ export async function tuneOnPolicy<S extends OnPolicySettings, M extends Rollout
   const watch = new AlarmWatch(job, task.title, params.alarms, task.hints);
 
   let history: M[] = [];
-  await job.loop({
+  const state = await trainingLoop(job, {
     total: steps,
     async step(i) {
       const begun = performance.now();
@@ -107,6 +108,7 @@ export async function tuneOnPolicy<S extends OnPolicySettings, M extends Rollout
     history: await keepTable(job, 'history', historyTable(job.kind, task, history, reward.description)),
     alarms: await keepTable(job, 'alarms', watch.table()),
     ...adapter(),
+    ...state,
   };
   trainer.dispose();
   trainable.dispose();

@@ -59,7 +59,7 @@ function refuseSecret(name: string | null, where: string): void {
 function checkDeclared(result: BodyResult, kind: KindDefinition, params: KeepOptions['params']): void {
   for (const name of Object.keys(kind.outputs)) {
     const parameter = kind.outputsWith?.[name];
-    const due = parameter === undefined || params[parameter] !== undefined;
+    const due = parameter === undefined || (params[parameter] ?? false) !== false;
     if (due && !(name in result.outputs)) throw wrong(kind, `no output ${name}`);
   }
   for (const [name, value] of Object.entries(result.outputs)) {

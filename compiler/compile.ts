@@ -7,6 +7,7 @@ import { type Diagnostic, Diagnostics } from './diagnostics/diagnostic.ts';
 import { type StepEstimate, type Totals, totals } from './estimate.ts';
 import type { Environment, StepView } from './expressions/environment.ts';
 import { assemble, type ReadFile } from './passes/assemble.ts';
+import { checkContinuations } from './passes/continuations.ts';
 import { lowerExpectations } from './passes/expectations.ts';
 import { lowerFeedback } from './passes/feedback.ts';
 import { connect, type Graph } from './passes/graph.ts';
@@ -126,6 +127,7 @@ class Compilation {
     const env: Environment = { ...shared, steps: views, axes: null, pooled: false, secrets: false };
     const steps = [...lowered.values()];
     const feedback = lowerFeedback(root, env, steps, graph, sites, this.path);
+    checkContinuations(steps, graph, sites);
     const unsound = diagnostics.count(['feedback']) > 0;
     // A dry run of a step whose expressions, matrix or feedback are at fault would only say so again.
     const sound = new Set(

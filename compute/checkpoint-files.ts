@@ -7,13 +7,16 @@ import { ComputeError, type LoopState } from './types.ts';
 
 /** A checkpoint on disk: `state.safetensors` and `state.json` in a directory of its own. */
 
-const FORMAT = 1;
+export const CHECKPOINT_FORMAT = 1;
 
 export async function writeCheckpoint(directory: string, step: number, state: LoopState): Promise<void> {
   const json = exactJson(state.json, 'json');
   await mkdir(directory, { recursive: true });
   writeSafetensorsFile(join(directory, 'state.safetensors'), state.tensors);
-  await writeFile(join(directory, 'state.json'), `{"format":${FORMAT},"step":${step},"json":${json}}\n`);
+  await writeFile(
+    join(directory, 'state.json'),
+    `{"format":${CHECKPOINT_FORMAT},"step":${step},"json":${json}}\n`,
+  );
 }
 
 export async function readCheckpoint(directory: string, step: number): Promise<LoopState> {
@@ -22,10 +25,10 @@ export async function readCheckpoint(directory: string, step: number): Promise<L
     step: number;
     json: Json;
   };
-  if (stored.format !== FORMAT || stored.step !== step) {
+  if (stored.format !== CHECKPOINT_FORMAT || stored.step !== step) {
     throw new ComputeError(
       'bad-checkpoint',
-      `The checkpoint in ${directory} has format ${stored.format} and step ${stored.step}; format ${FORMAT} and step ${step} were expected.`,
+      `The checkpoint in ${directory} has format ${stored.format} and step ${stored.step}; format ${CHECKPOINT_FORMAT} and step ${step} were expected.`,
       { hint: 'Delete the checkpoints of this point to start it afresh.' },
     );
   }

@@ -70,7 +70,7 @@ export function createJob(description: JobDescription, host: JobHost): { job: Jo
       }
       looping = true;
       try {
-        await runLoop(
+        return await runLoop(
           {
             job: description,
             stopRequested: () => host.signal.aborted,

@@ -17,10 +17,15 @@ export interface LoopHost {
   store(step: number, directory: string, seconds: number): Promise<void>;
 }
 
-/** The resumable loop: see `LoopOptions`. @throws Suspended at the end of a segment and when told to stop */
-export async function runLoop(host: LoopHost, options: LoopOptions): Promise<void> {
+/**
+ * The resumable loop: see `LoopOptions`.
+ * @returns steps done
+ * @throws Suspended at the end of a segment and when told to stop
+ */
+export async function runLoop(host: LoopHost, options: LoopOptions): Promise<number> {
   const { total, save, load, step } = options;
-  const { checkpointEvery, checkpointSeconds, segmentUnits, resume, workDirectory } = host.job;
+  const { checkpointEvery, checkpointSeconds, segmentUnits, workDirectory } = host.job;
+  const from = host.job.resume ?? options.start ?? null;
   if (!Number.isSafeInteger(total) || total < 0) {
     throw new ComputeError(
       'bad-parameter',
@@ -28,15 +33,15 @@ export async function runLoop(host: LoopHost, options: LoopOptions): Promise<voi
     );
   }
   let done = 0;
-  if (resume !== null) {
-    if (resume.step > total) {
+  if (from !== null) {
+    if (from.step > total) {
       throw new ComputeError(
         'bad-checkpoint',
-        `The checkpoint is at step ${resume.step} of a loop of ${total} steps.`,
+        `The checkpoint is at step ${from.step} of a loop of ${total} steps.`,
       );
     }
-    await load(await readCheckpoint(resume.directory, resume.step));
-    done = resume.step;
+    await load(await readCheckpoint(from.directory, from.step));
+    done = from.step;
   }
   let saved = done;
   let savedAt = performance.now();
@@ -75,6 +80,7 @@ export async function runLoop(host: LoopHost, options: LoopOptions): Promise<voi
     if (segmentOver || checkpointDue()) await checkpoint();
     if (segmentOver) throw new Suspended(done, total);
   }
+  return done;
 }
 
 function assertFinite(metrics: Record<string, number>, done: number, total: number): void {

@@ -51,8 +51,11 @@ export interface Job {
   log(message: string): void;
   /** Creates the directory of an output artifact. */
   artifact(type: ArtifactType, name: string): LocalArtifact;
-  /** The resumable loop: see `LoopOptions`. At most one a body; bodies without long loops need not use it. */
-  loop(options: LoopOptions): Promise<void>;
+  /**
+   * The resumable loop: see `LoopOptions`. At most one a body; bodies without long loops need not use it.
+   * @returns steps done, those of earlier attempts among them
+   */
+  loop(options: LoopOptions): Promise<number>;
   /** Only for kinds with `readsRun`: every point of the run. */
   run?: RunView;
 }
@@ -74,6 +77,8 @@ export interface MaterialisedArtifact {
  */
 export interface LoopOptions {
   total: number;
+  /** A checkpoint of another training to begin from, as long as this point has none of its own. */
+  start?: { step: number; directory: string };
   save(): Promise<LoopState> | LoopState;
   load(state: LoopState): Promise<void> | void;
   step(i: number): Promise<Record<string, number>> | Record<string, number>;

@@ -13,6 +13,7 @@ export type ArtifactType =
   | 'classifier' // a Hugging Face directory of a sequence classifier or reward model
   | 'model' // a Hugging Face directory: config.json, model.safetensors, tokenizer.json, tokenizer_config.json
   | 'adapter' // adapter_config.json + adapter_model.safetensors, as `peft` lays them out
+  | 'training-state' // training.json + a checkpoint: state.safetensors, state.json
   | 'divergence' // divergence.json
   | 'activations' // activations.json + one safetensors shard set a layer
   | 'sae' // sae_weights.safetensors + cfg.json, as SAELens lays them out

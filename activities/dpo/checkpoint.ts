@@ -8,12 +8,14 @@ import type { LogProbsOfPairs } from '../../ml/preferences/log-probs.ts';
 export interface DpoCheckpoint {
   trainer: DpoState;
   start: DpoStart;
+  /** Of the whole run, which decide what `start` holds. */
+  steps: number;
   history: DpoMetrics[];
 }
 
 type Before = NonNullable<DpoStart['heldOut']>['before'];
 
-export function saveCheckpoint({ trainer, start, history }: DpoCheckpoint): LoopState {
+export function saveCheckpoint({ trainer, start, steps, history }: DpoCheckpoint): LoopState {
   return {
     tensors: {
       ...trainer.tensors,
@@ -23,15 +25,17 @@ export function saveCheckpoint({ trainer, start, history }: DpoCheckpoint): Loop
     json: {
       trainer: trainer.json,
       before: (start.heldOut?.before ?? null) as never,
+      steps,
       history: history as never,
     },
   };
 }
 
 export function loadCheckpoint({ tensors, json }: LoopState): DpoCheckpoint {
-  const { trainer, before, history } = json as unknown as {
+  const { trainer, before, steps, history } = json as unknown as {
     trainer: DpoState['json'];
     before: Before | null;
+    steps: number;
     history: DpoMetrics[];
   };
   const pick = (name: string): LogProbsOfPairs => ({
@@ -44,6 +48,7 @@ export function loadCheckpoint({ tensors, json }: LoopState): DpoCheckpoint {
       reference: pick('reference'),
       heldOut: before && { reference: pick('held-out-reference'), before },
     },
+    steps,
     history,
   };
 }

@@ -31,6 +31,7 @@ import type { Table } from '../../store/table.ts';
 import type { Json, Metric } from '../../store/types.ts';
 import { readTexts } from '../texts.ts';
 import { defaultLearningRate, openTrainable } from '../trainable.ts';
+import { trainingLoop } from '../training-state.ts';
 
 export const run: ActivityBody = async (job) => {
   const params = job.params as unknown as LmTrainParameters;
@@ -65,18 +66,19 @@ export const run: ActivityBody = async (job) => {
   const evaluations: Evaluation[] = [];
   let done = 0;
   const losses = new Float32Array(params.steps);
-  await job.loop({
+  const evaluate = () => {
+    const held_out_loss = mean(windowLosses(model, measured, params.batch));
+    evaluations.push({ step: done, held_out_loss });
+    best.evaluated(held_out_loss, done);
+    return { held_out_loss };
+  };
+  const state = await trainingLoop(job, {
     total: params.steps,
     step(i) {
       const { train_loss, gradient_norm } = trainer.step(i);
       losses[i] = train_loss;
       done = i + 1;
-      if (every === null || (done % every !== 0 && done !== params.steps))
-        return { train_loss, gradient_norm };
-      const held_out_loss = mean(windowLosses(model, measured, params.batch));
-      evaluations.push({ step: done, held_out_loss });
-      best.evaluated(held_out_loss, done);
-      return { train_loss, gradient_norm, held_out_loss };
+      return { train_loss, gradient_norm, ...(every !== null && done % every === 0 && evaluate()) };
     },
     finished: () => best.over,
     save(): LoopState {
@@ -87,7 +89,7 @@ export const run: ActivityBody = async (job) => {
         tensors: {
           ...tensors,
           ...Object.fromEntries(bestTensors),
-          losses: { dtype: 'F32', shape: [losses.length], data: losses },
+          losses: { dtype: 'F32', shape: [done], data: losses.slice(0, done) },
         },
         json: { trainer: json, best: kept.json, evaluations, done } satisfies Progress as unknown as Json,
       };
@@ -105,6 +107,8 @@ export const run: ActivityBody = async (job) => {
       done = progress.done;
     },
   });
+  // Outside of the loop: a longer training would not measure here.
+  if (every !== null && done % every !== 0) evaluate();
   trainer.dispose();
   best.restore();
   const run = { losses: losses.subarray(0, done), evaluations };
@@ -118,7 +122,7 @@ export const run: ActivityBody = async (job) => {
   saveModel(model, files, artifact.directory);
   const history = job.artifact('table', 'history');
   await writeFile(join(history.directory, 'table.json'), `${JSON.stringify(historyTable(run))}\n`);
-  const outputs = { model: artifact, history, ...adapter() };
+  const outputs = { model: artifact, history, ...adapter(), ...state };
   trainable.dispose();
   model.dispose();
   return { outputs, metrics };

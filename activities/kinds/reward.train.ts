@@ -22,6 +22,7 @@ import type { Json, Metric } from '../../store/types.ts';
 import { readPreferences } from '../preferences.ts';
 import { calibrationTable, rewardHistoryTable } from '../reward-tables.ts';
 import { defaultLearningRate, openTrainable } from '../trainable.ts';
+import { trainingLoop } from '../training-state.ts';
 
 export const run: ActivityBody = async (job) => {
   const params = job.params as unknown as RewardTrainParameters;
@@ -55,7 +56,7 @@ export const run: ActivityBody = async (job) => {
     centring: params.centring,
   });
   let history: RewardStep[] = [];
-  await job.loop({
+  const state = await trainingLoop(job, {
     total: steps,
     step(i) {
       const made = trainer.step(i);
@@ -80,6 +81,7 @@ export const run: ActivityBody = async (job) => {
     classifier: artifact,
     history: await keepTable(job, 'history', rewardHistoryTable(history)),
     ...adapter(),
+    ...state,
   };
   const metrics = trainMetrics(classifier, train, history, (steps * batch) / train.pairs.length);
   if (measured && heldOut) {

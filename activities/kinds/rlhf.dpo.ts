@@ -28,6 +28,7 @@ import { historyTable, summary } from '../dpo/summary.ts';
 import { readLogProbs } from '../log-probs.ts';
 import { lengthRules, readPreferences } from '../preferences.ts';
 import { openTrainable } from '../trainable.ts';
+import { trainingLoop } from '../training-state.ts';
 
 export const run: ActivityBody = async (job) => {
   const params = job.params as unknown as RlhfDpoParameters;
@@ -52,7 +53,7 @@ export const run: ActivityBody = async (job) => {
 
   let start: DpoStart | null = null;
   let history: DpoMetrics[] = [];
-  await job.loop({
+  const state = await trainingLoop(job, {
     total: steps,
     async step(i) {
       start ??= await startAt();
@@ -62,11 +63,15 @@ export const run: ActivityBody = async (job) => {
       const { loss, accuracy, margin, reward_chosen, reward_rejected, gradient_norm } = metrics;
       return { loss, accuracy, margin, reward_chosen, reward_rejected, gradient_norm };
     },
-    save: (): LoopState => saveCheckpoint({ trainer: trainer.save(), start: start as DpoStart, history }),
-    load(state) {
+    save: (): LoopState =>
+      saveCheckpoint({ trainer: trainer.save(), start: start as DpoStart, steps, history }),
+    async load(state) {
       const saved: DpoCheckpoint = loadCheckpoint(state);
+      // A shorter training may have measured fewer pairs. The policy is still what it was at the start.
+      const taken = (count: number) => Math.min(pairs.length, count * settings.batch);
+      start = taken(saved.steps) === taken(steps) ? saved.start : await startAt();
       trainer.load(saved.trainer);
-      ({ start, history } = saved);
+      history = saved.history;
     },
   });
 
@@ -75,7 +80,7 @@ export const run: ActivityBody = async (job) => {
   const curve = job.artifact('table', 'history');
   await writeFile(join(curve.directory, 'table.json'), `${JSON.stringify(historyTable(history, params))}\n`);
   const after = heldOut && measureAfter(job, policy, tokenizer, heldOut, settings, start);
-  const outputs = { model, history: curve, ...adapter() };
+  const outputs = { model, history: curve, ...adapter(), ...state };
   trainer.dispose();
   trainable.dispose();
   policy.dispose();

@@ -21,6 +21,7 @@ import { Trainer, type TrainerState } from '../../ml/sae/trainer.ts';
 import { createAutoencoder } from '../../ml/sae/variants.ts';
 import type { SaeTrainParameters } from '../../schemas/generated/parameters.ts';
 import type { Json, Metric } from '../../store/types.ts';
+import { trainingLoop } from '../training-state.ts';
 
 /** Activations that the starting bias is taken from. */
 const SAMPLE_ROWS = 1024;
@@ -49,7 +50,7 @@ export const run: ActivityBody = async (job) => {
 
   const { width } = activations.index;
   const tf = tensorflow();
-  await job.loop({
+  const state = await trainingLoop(job, {
     total: settings.steps,
     save: () => ({ tensors: trainer.state().tensors, json: trainer.state().json as unknown as Json }),
     load: (state: LoopState) => trainer.load(state as unknown as TrainerState),
@@ -73,7 +74,7 @@ export const run: ActivityBody = async (job) => {
   const dictionary = createDictionary(config, weights);
   const metrics = measureDictionary(dictionary, activations, trainingRows);
   dictionary.dispose();
-  return { outputs: { sae: artifact }, metrics };
+  return { outputs: { sae: artifact, ...state }, metrics };
 };
 
 function settingsOf(params: SaeTrainParameters, width: number, rows: number): TrainingSettings {

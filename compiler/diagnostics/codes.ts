@@ -59,6 +59,7 @@ export const CODES = {
   'unknown-axis': 'There is no such axis.',
   'type-mismatch': 'A value has a type that does not fit.',
   'needs-lexicon': 'A step that reads what words are worth is given a feedback that rates no words.',
+  'bad-state': 'A training is to go on from the state of a training that differs from it.',
   'no-such-point': 'A selection finds no point.',
   'no-value': 'An expression has no value.',
   // Graph and matrices

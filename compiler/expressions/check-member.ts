@@ -1,3 +1,4 @@
+import { schemas } from '../../schemas/generated/schemas.js';
 import { didYouMean } from '../diagnostics/suggest.ts';
 import type { Expression } from '../plan/types.ts';
 import { ANY, dataType, fromDeclared, METRIC, NUMBER, STRING, show, type Type } from '../types/type.ts';
@@ -203,12 +204,13 @@ function outputType(
   }
   const output = Object.hasOwn(definition.outputs, name) ? definition.outputs[name] : undefined;
   const parameter = definition.outputsWith?.[name];
-  if (parameter !== undefined && !step.given.has(parameter)) {
+  if (parameter !== undefined && (!step.given.has(parameter) || step.params[parameter] === false)) {
+    const switched = schemas.kinds[definition.name]?.properties?.[parameter]?.type === 'boolean';
     report(
       'unknown-output',
       at,
       `${step.id} gives no ${name} without \`${parameter}\`.`,
-      `Add \`${parameter}:\` to its \`with:\`.`,
+      `Add \`${parameter}:${switched ? ' true' : ''}\` to its \`with:\`.`,
     );
     return ANY;
   }

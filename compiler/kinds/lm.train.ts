@@ -1,3 +1,4 @@
+import { STATE_OUTPUT, STATE_WITH } from '../training-state.ts';
 import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
@@ -11,8 +12,10 @@ export const kind: KindDefinition = {
     model: { type: 'artifact', artifact: 'model' },
     history: { type: 'artifact', artifact: 'table' },
     adapter: { type: 'artifact', artifact: 'adapter' },
+    ...STATE_OUTPUT,
   },
-  outputsWith: { adapter: 'lora' },
+  outputsWith: { adapter: 'lora', ...STATE_WITH },
+  lengthParameters: ['steps'],
   metrics: {
     held_out_loss:
       'Mean next-token cross-entropy on held-out texts after training, in nats a token; interval over windows.',

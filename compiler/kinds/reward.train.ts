@@ -1,3 +1,4 @@
+import { STATE_OUTPUT, STATE_WITH } from '../training-state.ts';
 import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
@@ -12,8 +13,10 @@ export const kind: KindDefinition = {
     history: { type: 'artifact', artifact: 'table' },
     adapter: { type: 'artifact', artifact: 'adapter' },
     calibration: { type: 'artifact', artifact: 'table' },
+    ...STATE_OUTPUT,
   },
-  outputsWith: { adapter: 'lora', calibration: 'held-out' },
+  outputsWith: { adapter: 'lora', calibration: 'held-out', ...STATE_WITH },
+  lengthParameters: ['steps', 'epochs'],
   metrics: {
     held_out_accuracy:
       'Share of held-out pairs whose chosen text scores higher than the rejected one (a tie is a miss); chance is 0.5. Interval over pairs, as if they were independent.',

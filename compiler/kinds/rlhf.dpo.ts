@@ -1,3 +1,4 @@
+import { STATE_OUTPUT, STATE_WITH } from '../training-state.ts';
 import type { KindDefinition } from './types.ts';
 
 const HELD_OUT = {
@@ -25,7 +26,7 @@ const heldOutMetrics = Object.fromEntries(
 
 export const kind: KindDefinition = {
   name: 'rlhf.dpo',
-  version: 1,
+  version: 2,
   title: 'Tune a model on preferences with DPO',
   stage: 'fine-tune',
   seeding: 'per-seed',
@@ -34,8 +35,10 @@ export const kind: KindDefinition = {
     model: { type: 'artifact', artifact: 'model' },
     history: { type: 'artifact', artifact: 'table' },
     adapter: { type: 'artifact', artifact: 'adapter' },
+    ...STATE_OUTPUT,
   },
-  outputsWith: { adapter: 'lora' },
+  outputsWith: { adapter: 'lora', ...STATE_WITH },
+  lengthParameters: ['steps', 'epochs'],
   metrics: {
     initial_log_ratio:
       'Largest |log p - log q| of any completion in the first step, in nats: 0 but for rounding when the model is its own reference.',

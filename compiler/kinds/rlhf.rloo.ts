@@ -1,5 +1,6 @@
 import { feedbackDollars } from '../feedback-cost.ts';
 import { ON_POLICY_METRICS } from '../on-policy-metrics.ts';
+import { STATE_OUTPUT, STATE_WITH } from '../training-state.ts';
 import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
@@ -14,8 +15,10 @@ export const kind: KindDefinition = {
     history: { type: 'artifact', artifact: 'table' },
     adapter: { type: 'artifact', artifact: 'adapter' },
     alarms: { type: 'artifact', artifact: 'table' },
+    ...STATE_OUTPUT,
   },
-  outputsWith: { adapter: 'lora' },
+  outputsWith: { adapter: 'lora', ...STATE_WITH },
+  lengthParameters: ['steps'],
   metrics: ON_POLICY_METRICS,
   queue: 'gpu',
   retry: { attempts: 6, backoffSeconds: 10 },

@@ -1,3 +1,4 @@
+import { STATE_OUTPUT, STATE_WITH } from '../training-state.ts';
 import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
@@ -7,7 +8,9 @@ export const kind: KindDefinition = {
   stage: 'dictionaries',
   seeding: 'per-seed',
   primary: 'sae',
-  outputs: { sae: { type: 'artifact', artifact: 'sae' } },
+  outputs: { sae: { type: 'artifact', artifact: 'sae' }, ...STATE_OUTPUT },
+  outputsWith: { ...STATE_WITH },
+  lengthParameters: ['tokens'],
   metrics: {
     l0: 'Mean number of features above 0 at a position, held-out activations.',
     fvu: 'Fraction of variance unexplained: Σ‖x − x̂‖² / Σ‖x − mean x‖², held-out activations.',

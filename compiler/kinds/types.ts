@@ -39,8 +39,10 @@ export interface KindDefinition {
   /** What `steps.X` alone means: the name of the primary output, if it has one. */
   primary?: string;
   outputs: Record<string, ValueType>;
-  /** Outputs that are made only where the step gives a certain parameter: output -> parameter. */
+  /** Outputs that are made only where the step gives a certain parameter, and not as false: output -> parameter. */
   outputsWith?: Record<string, string>;
+  /** Kinds with `continue`: the parameters that say how long to train, the only ones in which a longer training may differ. */
+  lengthParameters?: string[];
   /** Declared metric names -> one-line definition, shown beside each number. */
   metrics: Record<string, string>;
   queue: 'cpu' | 'gpu' | 'label';

@@ -6,6 +6,7 @@ import { chosen } from '../schema/report.ts';
 import type { Schema } from '../schema/types.ts';
 import { child, locate, type MapNode } from '../source/tree.ts';
 import type { Graph } from './graph.ts';
+import { isFeedbackName, outsideKey } from './outside-key.ts';
 import { Lowering } from './parameters.ts';
 import type { Sites } from './sites.ts';
 
@@ -47,42 +48,6 @@ export function lowerFeedback(
     }
   }
   return feedback;
-}
-
-const isFeedbackName = (tree: object): boolean => {
-  const { $expr } = tree as { $expr?: { op?: string; name?: string } };
-  return $expr?.op === 'name' && $expr.name === 'feedback';
-};
-
-/** Dotted paths of the parameters there that change no result (`x-in-key: false`); `*` for every element of a list. */
-export function outsideKey(
-  tree: ParamTree | undefined,
-  schema: Schema,
-  feedback: ParamTree,
-  path: readonly string[] = [],
-): string[] {
-  if (tree === undefined) return [];
-  if (schema['x-in-key'] === false) return [path.join('.')];
-  if (tree === null || typeof tree !== 'object') return [];
-  if (Array.isArray(tree))
-    return tree.flatMap((item) => outsideKey(item, schema.items ?? {}, feedback, [...path, '*']));
-  if (isFeedbackName(tree)) return outsideKey(feedback, schemas.feedback, null, path);
-  // Only the run can tell what comes here.
-  if ('$expr' in tree) return allOutsideKey(schema, path);
-  return Object.entries(chosen(schema, tree).properties ?? {}).flatMap(([name, property]) =>
-    outsideKey((tree as Record<string, ParamTree>)[name], property, feedback, [...path, name]),
-  );
-}
-
-function allOutsideKey(schema: Schema, path: readonly string[]): string[] {
-  if (schema['x-in-key'] === false) return [path.join('.')];
-  return [
-    ...(schema.oneOf ?? []).flatMap((branch) => allOutsideKey(branch, path)),
-    ...Object.entries(schema.properties ?? {}).flatMap(([name, inner]) =>
-      allOutsideKey(inner, [...path, name]),
-    ),
-    ...(schema.items ? allOutsideKey(schema.items, [...path, '*']) : []),
-  ];
 }
 
 /** Parameters that take nothing but a lexicon, and are given something else. What only the run can tell is checked there. */

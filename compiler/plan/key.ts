@@ -14,9 +14,16 @@ export function pointKey(
   notInKey: readonly string[],
   seed: number | null,
 ): Digest {
+  return sha256Hex(
+    canonicalJson({ kind, version: kindVersion, params: keyedParams(params, notInKey), seed }),
+  );
+}
+
+/** Of parameters, what a key covers. */
+export function keyedParams(params: Point['params'], notInKey: readonly string[]): Record<string, Json> {
   let kept = params as Record<string, Json>;
   for (const path of notInKey) kept = without(kept, path.split('.'));
-  return sha256Hex(canonicalJson({ kind, version: kindVersion, params: contentOnly(kept), seed }));
+  return contentOnly(kept) as Record<string, Json>;
 }
 
 /** Copies along the path only. `*` stands for every element of a list. */

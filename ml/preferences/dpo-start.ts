@@ -19,8 +19,8 @@ export interface DpoStartParts {
   /** The policy itself, or another model. */
   reference: LanguageModel;
   pairs: readonly TokenPair[];
-  /** The pairs that the run will take. */
-  taken: Int32Array;
+  /** The pairs that the run will take, in parts: see `pairsTaken`. */
+  taken: readonly Int32Array[];
   /** What was computed before, of all pairs. */
   stored: LogProbsOfPairs | null;
   heldOut: readonly TokenPair[] | null;
@@ -39,7 +39,7 @@ export function measureStart(parts: DpoStartParts): DpoStart {
   const { policy, reference: model, pairs, taken, stored, heldOut, padId, settings, progress } = parts;
   const reference = stored ?? noLogProbs(pairs.length);
   if (!stored)
-    for (const batch of logProbBatches(pairs, taken, MEASURED_PAIRS)) {
+    for (const batch of taken.flatMap((part) => logProbBatches(pairs, part, MEASURED_PAIRS))) {
       fillLogProbs(model, pairs, batch, padId, reference);
       progress();
     }

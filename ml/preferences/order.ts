@@ -16,8 +16,17 @@ export function pairOrder(pairs: number, batch: number, seed: number): (step: nu
     });
 }
 
-/** The pairs that `steps` steps take, in ascending order. */
-export function pairsTaken(pairs: number, batch: number, seed: number, steps: number): Int32Array {
-  if (steps * batch >= pairs) return Int32Array.from({ length: pairs }, (_, i) => i);
-  return pairOrder(pairs, steps * batch, seed)(0).sort();
+/** Pairs of a part, below. A multiple of what is measured at once. */
+const PART = 64;
+
+/**
+ * The pairs that `steps` steps take, in parts whose log-probabilities are measured each by itself, since the last bits of
+ * those depend on what they are measured with. All pairs in one part where all are taken, as they are measured beforehand;
+ * else whole parts in the order of training, a few pairs more than are taken, so that a longer run has the same parts.
+ */
+export function pairsTaken(pairs: number, batch: number, seed: number, steps: number): Int32Array[] {
+  const taken = steps * batch;
+  if (taken >= pairs) return [Int32Array.from({ length: pairs }, (_, i) => i)];
+  const order = pairOrder(pairs, pairs, seed)(0);
+  return Array.from({ length: Math.ceil(taken / PART) }, (_, i) => order.slice(i * PART, (i + 1) * PART));
 }

@@ -37,7 +37,8 @@ export class ThresholdAverage {
     return this.value;
   }
 
-  restore(value: number | null): void {
-    this.value = value;
+  /** After `steps` steps. Of a shorter run, whose average began earlier, nothing is kept if this one's is yet to begin. */
+  restore(steps: number, value: number | null): void {
+    this.value = steps > this.from ? value : null;
   }
 }

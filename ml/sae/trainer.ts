@@ -104,7 +104,7 @@ export class Trainer {
       json: { steps: json.optimiserSteps },
     });
     this.latents.restore(stored('dead').data as Int32Array);
-    this.thresholdAverage.restore(json.threshold);
+    this.thresholdAverage.restore(json.optimiserSteps, json.threshold);
   }
 
   dispose(): void {

@@ -97,6 +97,10 @@ describe.each([...KINDS])('%s', (name, kind) => {
       expect(Object.keys(kind.outputs)).toContain(output);
       expect(Object.keys(schema.properties!)).toContain(parameter);
     }
+    const { state } = kind.outputs;
+    expect('continue' in schema.properties!).toBe(state !== undefined);
+    expect(kind.lengthParameters !== undefined).toBe(state !== undefined);
+    expect(Object.keys(schema.properties!)).toEqual(expect.arrayContaining(kind.lengthParameters ?? []));
     for (const [metric, definition] of Object.entries(kind.metrics)) {
       expect(metric).toMatch(/^[a-z][a-z0-9_]*$/);
       expect(definition.length).toBeGreaterThan(5);

@@ -131,7 +131,7 @@ function tune(changes: Partial<DpoSettings>, steps: number) {
   const draws = () => stream(0, 'intervals');
   const start = measureStart({
     ...{ policy, reference: policy, pairs, heldOut, padId, settings: all, draws: draws() },
-    taken: Int32Array.from(pairs.keys()),
+    taken: [Int32Array.from(pairs.keys())],
     stored: null,
     progress: () => undefined,
   });

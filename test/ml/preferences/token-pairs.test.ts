@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { similarLengths } from '../../../ml/preferences/completion-rows.ts';
-import { pairsTaken } from '../../../ml/preferences/order.ts';
+import { pairOrder, pairsTaken } from '../../../ml/preferences/order.ts';
 import { digestOfPairs, type LengthRules, tokenisePairs } from '../../../ml/preferences/token-pairs.ts';
 import { stream } from '../../../ml/random/stream.ts';
 import { tokenizer } from '../rlhf/tiny.ts';
@@ -82,9 +82,15 @@ test('sequences of similar length go together, and all of them go', () => {
   ).toEqual([...lengths.keys()]);
 });
 
-test('a run of less than one pass takes as many pairs as it has steps for, each once', () => {
-  const taken = pairsTaken(100, 8, 0, 5);
-  expect(new Set(taken).size).toBe(40);
-  expect([...taken]).toEqual([...taken].sort((a, b) => a - b));
-  expect(pairsTaken(30, 8, 0, 5)).toHaveLength(30);
+test('the pairs of a run of less than one pass, each once, in parts that a longer one has too', () => {
+  const parts = pairsTaken(1000, 8, 0, 20);
+  const order = pairOrder(1000, 8, 0);
+  const steps = Array.from({ length: 20 }, (_, i) => [...order(i)]).flat();
+  expect(parts.map(({ length }) => length)).toEqual([64, 64, 64]);
+  const measured = parts.flatMap((part) => [...part]);
+  expect(measured.slice(0, 160)).toEqual(steps);
+  expect(new Set(measured).size).toBe(192);
+  expect(pairsTaken(1000, 8, 0, 50).slice(0, 3)).toEqual(parts);
+  expect(pairsTaken(1000, 8, 0, 124).at(-1)).toHaveLength(1000 % 64);
+  expect(pairsTaken(30, 8, 0, 5)).toEqual([Int32Array.from({ length: 30 }, (_, i) => i)]);
 });
