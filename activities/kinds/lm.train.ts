@@ -55,6 +55,7 @@ export const run: ActivityBody = async (job) => {
     windows,
     order: new WindowOrder(windows.count, params.batch, job.seed as number, 'language modelling'),
     microBatch: params['micro-batch'] ?? params.batch,
+    recompute: params['recompute-activations'],
     learningRate: params['learning-rate'] ?? defaultLearningRate(params, 1e-3),
     schedule: scheduleOf(params),
     weightDecay: params['weight-decay'],

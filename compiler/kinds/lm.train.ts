@@ -16,6 +16,7 @@ export const kind: KindDefinition = {
   },
   outputsWith: { adapter: 'lora', ...STATE_WITH },
   lengthParameters: ['steps'],
+  notInKey: ['recompute-activations'],
   metrics: {
     held_out_loss:
       'Mean next-token cross-entropy on held-out texts after training, in nats a token; interval over windows.',
@@ -39,14 +40,16 @@ export const kind: KindDefinition = {
     const tokens = Number(params.batch ?? 32) * Number(params.context ?? 128);
     const atOnce = Number(params['micro-batch'] ?? params.batch ?? 32) * Number(params.context ?? 128);
     const { layers = 6, width = 512 } = (params.architecture ?? {}) as { layers?: number; width?: number };
+    const kept = params['recompute-activations'] ? 4 : 40;
     const vocabulary = Number((params.tokenizer as { size?: number } | undefined)?.size ?? 8000);
     // 12 width^2 numbers a block, two vocabulary matrices; 6 operations a number and token; 60e9 operations a second.
     const numbers = layers * 12 * width * width + 2 * vocabulary * width;
     return {
       steps,
       seconds: 10 + steps * (0.03 + (6 * numbers * tokens) / 60e9),
-      // Parameters, gradients, two moments and a copy; logits and their gradient; some 40 activations a block and number.
-      memoryBytes: 5e8 + 4 * (5 * numbers + atOnce * (3 * vocabulary + 40 * layers * width)),
+      // Parameters, gradients, two moments and a copy; logits and their gradient; some 40 activations a block and number,
+      // or little more than its input where they are computed again.
+      memoryBytes: 5e8 + 4 * (5 * numbers + atOnce * (3 * vocabulary + kept * layers * width)),
       dollars: 0,
     };
   },

@@ -52,3 +52,19 @@ export function applyAdam(
   const inputs = [variable.handle, m.handle, v.handle, zero, zero, rate, beta1, beta2, epsilon, gradient];
   rawOps('ResourceApplyAdam', [T_FLOAT], inputs, 0);
 }
+
+/**
+ * Takes a parameter's value away until `adopt` gives it a new one: an update of a variable that shares the value then writes
+ * in place instead of copying it first. Nothing may read the parameter in between.
+ */
+export function release(parameter: tf.Variable): void {
+  tensorflow().engine().disposeTensor(parameter);
+}
+
+/** Gives a parameter the value of a tensor, without copying; the second half of `Variable.assign`. */
+export function adopt(parameter: tf.Variable, value: tf.Tensor): void {
+  parameter.dataId = value.dataId;
+  tensorflow()
+    .engine()
+    .incRef(parameter, null as unknown as tf.KernelBackend);
+}

@@ -8,13 +8,15 @@ import { type Block, predictedTokens, takeWindows, type Windows } from './window
 /**
  * Next-token cross-entropy in nats, summed over the predicted tokens of windows [B, T + 1] and divided by `tokens`: their
  * mean, or the part that these windows have in the mean of a larger batch of so many tokens. Differentiable.
+ * @param recompute see `ForwardOptions`
  */
 export function nextTokenLoss(
   model: LanguageModel,
   block: Block,
   tokens: number = predictedTokens(block),
+  recompute = false,
 ): tf.Scalar {
-  const { hidden_ND, labels_N } = predictions(model, block);
+  const { hidden_ND, labels_N } = predictions(model, block, recompute);
   const weights = new Float32Array(labels_N.size).fill(1 / tokens);
   const scored = scoredPredictions(block);
   if (scored) for (let i = 0; i < weights.length; i++) if (!scored[i]) weights[i] = 0;
@@ -55,6 +57,7 @@ function scoredPredictions({ scored, rows }: Block): Uint8Array | null {
 function predictions(
   model: LanguageModel,
   { tokens, rows: batch }: Block,
+  recompute = false,
 ): { hidden_ND: tf.Tensor2D; labels_N: tf.Tensor1D } {
   const tf = tensorflow();
   const length = tokens.length / batch - 1;
@@ -65,7 +68,7 @@ function predictions(
     read.set(tokens.subarray(start, start + length), row * length);
     next.set(tokens.subarray(start + 1, start + length + 1), row * length);
   }
-  const hidden_BTD = model.forward(tf.tensor2d(read, [batch, length], 'int32'));
+  const hidden_BTD = model.forward(tf.tensor2d(read, [batch, length], 'int32'), { recompute });
   return {
     hidden_ND: hidden_BTD.reshape([batch * length, model.width]),
     labels_N: tf.tensor1d(next, 'int32'),

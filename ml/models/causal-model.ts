@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { tensorflow } from '../engine/engine.ts';
 import { linear } from '../engine/linear.ts';
+import { recomputed } from '../engine/recomputed.ts';
 import type { Architecture, ModelDescription, Network, Pass } from './architecture.ts';
 import { createDecoder } from './decoder.ts';
 import { hookCaller } from './hooks.ts';
@@ -60,11 +61,14 @@ class CausalModel implements LanguageModel {
     if (stop !== null && !(Number.isInteger(stop) && stop >= 0 && stop < this.layers)) {
       throw new RangeError(`stopAfterLayer is ${stop}: the model has layers 0 to ${this.layers - 1}`);
     }
+    if (options.recompute && options.hooks?.length) {
+      throw new Error('Hooks would run twice where blocks are computed again');
+    }
     return tf.tidy(() => {
       const pass = this.startPass(batch, length, options);
       let x_ND = this.network.embed(ids_BT.reshape([batch * length]), pass.places);
       for (let layer = 0; layer <= (stop ?? this.layers - 1); layer++)
-        x_ND = this.runBlock(x_ND, layer, pass);
+        x_ND = options.recompute ? this.recomputedBlock(x_ND, layer, pass) : this.runBlock(x_ND, layer, pass);
       const hidden_ND = stop === null ? this.network.finalNorm(x_ND) : x_ND;
       return hidden_ND.reshape([batch, length, this.width]);
     });
@@ -120,6 +124,23 @@ class CausalModel implements LanguageModel {
 
   private runBlock(x_ND: tf.Tensor2D, layer: number, pass: Pass): tf.Tensor2D {
     return tensorflow().tidy(() => pass.hook('block_out', layer, this.network.block(x_ND, layer, pass)));
+  }
+
+  private recomputedBlock(x_ND: tf.Tensor2D, layer: number, pass: Pass): tf.Tensor2D {
+    const prefix = this.blockPrefix(layer);
+    const parameters = [...this.parameters].flatMap(([name, parameter]) =>
+      name.startsWith(prefix) ? [parameter] : [],
+    );
+    const names = Object.keys(pass.places);
+    const tables = [...(pass.bias ? [pass.bias] : []), ...Object.values(pass.places)];
+    return recomputed(x_ND, parameters, tables, (input_ND, kept) => {
+      const places = kept.slice(-names.length);
+      return this.runBlock(input_ND, layer, {
+        ...pass,
+        bias: pass.bias && (kept[0] as AttentionBias),
+        places: Object.fromEntries(names.map((name, i) => [name, places[i] as tf.Tensor])),
+      });
+    });
   }
 
   private causalBias(length: number): AttentionBias {

@@ -19,6 +19,11 @@ export interface ForwardOptions {
   /** 1 for real tokens, 0 for padding [B, T]; left or right padding. Default: all real. Positions follow from it. */
   mask_BT?: tf.Tensor2D;
   hooks?: readonly Hook[];
+  /**
+   * Keep only the input of each block for the backward pass, and compute the rest again there: less memory for a third more
+   * work. Not together with hooks.
+   */
+  recompute?: boolean;
   /** Stop after this block (0-based): nothing later is computed, `hidden_BTD` is that block's output, no final norm. */
   stopAfterLayer?: number;
 }

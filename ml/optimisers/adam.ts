@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { constant } from '../engine/constants.ts';
 import { isNative, tensorflow } from '../engine/engine.ts';
-import { applyAdam, ResourceVariable } from '../engine/resource-variable.ts';
+import { adopt, applyAdam, ResourceVariable, release } from '../engine/resource-variable.ts';
 import type { Optimiser, OptimiserState } from './types.ts';
 
 /**
@@ -137,10 +137,14 @@ function nativeSlot(parameter: tf.Variable): Slot {
   let written = parameter.dataId;
   return {
     update(target, gradient, update, kept) {
-      if (kept) value.assign(target.mul(kept));
-      else if (target.dataId !== written) value.assign(target);
+      // A value that this slot did not make itself may be memory that others see: the update copies it, once.
+      const foreign = !kept && target.dataId !== written;
+      if (kept) assignDecayed(value, target, kept);
+      else if (foreign) value.assign(target);
+      if (!foreign) release(target);
       applyAdam(value, moments.m, moments.v, gradient, update);
-      target.assign(value.read());
+      if (foreign) release(target);
+      adopt(target, value.read());
       written = target.dataId;
     },
     read: (which) => moments[which].read(),
@@ -149,6 +153,12 @@ function nativeSlot(parameter: tf.Variable): Slot {
       for (const variable of [value, moments.m, moments.v]) variable.dispose();
     },
   };
+}
+
+function assignDecayed(value: ResourceVariable, target: tf.Variable, kept: tf.Scalar): void {
+  const decayed = target.mul(kept);
+  value.assign(decayed);
+  decayed.dispose();
 }
 
 function plainSlot(parameter: tf.Variable): Slot {
