@@ -87,10 +87,8 @@ async function dpo(
       for (let i = 0; i < GATE_UPDATES; i++)
         for (const [k, side] of [mine, plain].entries())
           losses[k]?.push(...(await side.ask('step', i)).check);
-      agree(name, [mine, plain], losses, context);
-      // What TRL's trainer logs is rounded.
       const { check } = await trainer.ask('run', GATE_UPDATES);
-      agree(name, [mine, trainer], [losses[0] as number[], check], context, 1e-3);
+      agree(name, [mine, plain, trainer], [...losses, check], context);
     }
     // TRL's trainer has no single step: its own are timed within a run, first ones left out.
     const runs = await inTurn(
@@ -122,7 +120,6 @@ function agree(
   sides: readonly Side[],
   losses: readonly number[][],
   context: BenchmarkContext,
-  tolerance = 1e-4,
 ): void {
   const [mine, ...others] = losses as [number[], ...number[][]];
   for (const [k, theirs] of others.entries()) {
@@ -133,7 +130,7 @@ function agree(
       // A PPO loss passes through zero: relative to the losses' size, not to each.
       const size = Math.max(Math.abs(y), 0.1);
       largest = Math.max(largest, Math.abs(x - y) / size);
-      if (!(Math.abs(x - y) <= tolerance * size))
+      if (!(Math.abs(x - y) <= 1e-4 * size))
         throw new Error(`${what}: the loss of update ${i} is ${x} by ours, ${y} by ${peer}`);
     }
     context.say(

@@ -1,5 +1,6 @@
 """DPO by TRL's DPOTrainer: the steps of one `train()` are answered one by one. See dpo-side.ts for the tasks."""
 
+import contextlib
 import sys
 import tempfile
 import time
@@ -32,17 +33,13 @@ def word_tokenizer(vocabulary):
 
 class Timer(transformers.TrainerCallback):
     def __init__(self):
-        self.seconds, self.losses, self.begun = [], [], 0.0
+        self.seconds, self.begun = [], 0.0
 
     def on_step_begin(self, *args, **kwargs):
         self.begun = time.perf_counter()
 
     def on_step_end(self, *args, **kwargs):
         self.seconds.append(time.perf_counter() - self.begun)
-
-    def on_log(self, args, state, control, logs=None, **kwargs):
-        if logs and "loss" in logs:
-            self.losses.append(logs["loss"])
 
 
 def texts(steps, vocabulary):
@@ -76,8 +73,18 @@ class Dpo:
                 processing_class=word_tokenizer(vocabulary), callbacks=[timer],
             )
             trainer._get_train_sampler = lambda *args: torch.utils.data.SequentialSampler(trainer.train_dataset)
-            trainer.train()
-        return 0.0, timer.losses, {f"step{i}": seconds for i, seconds in enumerate(timer.seconds)}
+            losses, compute = [], trainer.compute_loss
+
+            def recorded(*args, **kwargs):
+                loss = compute(*args, **kwargs)
+                losses.append((loss[0] if isinstance(loss, tuple) else loss).item())
+                return loss
+
+            trainer.compute_loss = recorded
+            # It prints what it logs.
+            with contextlib.redirect_stdout(sys.stderr):
+                trainer.train()
+        return 0.0, losses, {f"step{i}": seconds for i, seconds in enumerate(timer.seconds)}
 
 
 dpo = Dpo(sys.argv[1], sys.argv[2] == "stored")

@@ -41,6 +41,15 @@ export class Checkpoint {
     file.readInto(name, start, into);
   }
 
+  /** Where a float32 tensor lies: the bytes `begin` to `end` of a file of `size` bytes. undefined: it is of another type. */
+  place(name: string): { path: string; size: number; begin: number; end: number } | undefined {
+    const file = this.homes.get(name);
+    const entry = file?.header.tensors.get(name);
+    if (!file || entry?.dtype !== 'F32') return undefined;
+    const { dataStart } = file.header;
+    return { path: file.path, size: file.size, begin: dataStart + entry.begin, end: dataStart + entry.end };
+  }
+
   close(): void {
     for (const file of this.files) file.close();
   }

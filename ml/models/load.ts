@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
 import { assembledTensor } from '../engine/assembled-tensor.ts';
 import { tensorflow } from '../engine/engine.ts';
+import { MappedFloats } from '../engine/mapped-floats.ts';
 import { ComputeError } from '../failure.ts';
 import type { ModelDescription } from './architecture.ts';
 import { architectureOf } from './architectures.ts';
@@ -62,13 +63,17 @@ export type StoredParameters = Pick<ModelDescription, 'parameters' | 'basePrefix
 export function readParameters(directory: string, description: StoredParameters): Map<string, tf.Variable> {
   const checkpoint = new Checkpoint(directory);
   const variables = new Map<string, tf.Variable>();
+  const mapped = new Map<string, MappedFloats>();
   try {
     const sources = storedNames(checkpoint, description);
     for (const { name, shape } of description.parameters) {
       const stored = sources.get(name) as string;
+      const value = () =>
+        mappedValue(checkpoint, stored, shape, mapped) ??
+        assembledTensor(shape, (start, into) => checkpoint.readInto(stored, start, into));
       variables.set(
         name,
-        variable(shape, (start, into) => checkpoint.readInto(stored, start, into)),
+        tensorflow().tidy(() => tensorflow().variable(value())),
       );
     }
     return variables;
@@ -76,8 +81,31 @@ export function readParameters(directory: string, description: StoredParameters)
     for (const parameter of variables.values()) parameter.dispose();
     throw error;
   } finally {
+    for (const file of mapped.values()) file.dispose();
     checkpoint.close();
   }
+}
+
+/** Smaller tensors are read: mapping saves nothing. */
+const WORTH_MAPPING = 2 ** 20;
+
+/** The tensor as it lies in its file, if it can be used so. */
+function mappedValue(
+  checkpoint: Checkpoint,
+  name: string,
+  shape: readonly number[],
+  mapped: Map<string, MappedFloats>,
+): tf.Tensor | undefined {
+  const place = checkpoint.place(name);
+  if (!place || !MappedFloats.supported()) return undefined;
+  const { path, size, begin, end } = place;
+  if (end - begin < WORTH_MAPPING || !MappedFloats.aligned(begin, end)) return undefined;
+  let file = mapped.get(path);
+  if (!file) {
+    file = new MappedFloats(path, size);
+    mapped.set(path, file);
+  }
+  return file.at(begin, shape);
 }
 
 /** The tensor of the checkpoint that holds each parameter. Everything is checked before the first value is read. */
@@ -108,9 +136,4 @@ function storedNames(checkpoint: Checkpoint, description: StoredParameters): Map
       `${unknown.length} tensors have no place in this architecture, the first is ${unknown[0]}`,
     );
   return sources;
-}
-
-function variable(shape: number[], read: (start: number, into: Float32Array) => void): tf.Variable {
-  const tf = tensorflow();
-  return tf.tidy(() => tf.variable(assembledTensor(shape, read)));
 }

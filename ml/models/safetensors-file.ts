@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
 import {
   encodeHeader,
   headerLength,
@@ -17,6 +17,8 @@ export class SafetensorsFile {
 
   private constructor(
     readonly path: string,
+    /** Bytes of the whole file. */
+    readonly size: number,
     private readonly descriptor: number,
     readonly header: SafetensorsHeader,
   ) {}
@@ -28,7 +30,7 @@ export class SafetensorsFile {
       const start = readExactly(descriptor, 0, new Uint8Array(Math.min(8, size)), path);
       const length = headerLength(start, size, path);
       const json = readExactly(descriptor, 8, new Uint8Array(length), path);
-      return new SafetensorsFile(path, descriptor, parseHeader(json, size, path));
+      return new SafetensorsFile(path, size, descriptor, parseHeader(json, size, path));
     } catch (error) {
       closeSync(descriptor);
       throw error;
@@ -89,14 +91,18 @@ function readExactly<T extends Uint8Array>(descriptor: number, position: number,
 /** What is written: the values, or where they come from when their turn is. */
 export type TensorSource = WritableTensor | { dtype: 'F32'; shape: readonly number[]; read(): Float32Array };
 
-/** Writes tensor by tensor, with the same bytes as `encodeSafetensors`, but without a second copy of the model in memory. */
+/**
+ * Writes tensor by tensor, with the same bytes as `encodeSafetensors`, but without a second copy of the model in memory. A file
+ * that was there is replaced, not written into: a model that is mapped from it (mapped-floats.ts) keeps what it has.
+ */
 export function writeSafetensorsFile(
   path: string,
   tensors: Record<string, TensorSource>,
   metadata?: Record<string, string>,
 ): void {
   const { prefix, order } = encodeHeader(tensors, metadata);
-  const descriptor = openSync(path, 'w');
+  const partial = `${path}.partial`;
+  const descriptor = openSync(partial, 'w');
   try {
     writeAll(descriptor, prefix);
     for (const name of order) {
@@ -107,6 +113,7 @@ export function writeSafetensorsFile(
   } finally {
     closeSync(descriptor);
   }
+  renameSync(partial, path);
 }
 
 function writeAll(descriptor: number, bytes: Uint8Array): void {

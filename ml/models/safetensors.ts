@@ -211,8 +211,8 @@ export function encodeHeader(
     position += elements * STORED_BYTES[dtype];
   }
   const json = new TextEncoder().encode(JSON.stringify(header));
-  // Spaces up to a multiple of 8 keep the data aligned, so that readers can map it.
-  const padded = Math.ceil(json.length / 8) * 8;
+  // Spaces up to a multiple of 64 bytes of the file keep the data aligned, so that readers can map it (mapped-floats.ts).
+  const padded = Math.ceil((LENGTH_BYTES + json.length) / 64) * 64 - LENGTH_BYTES;
   const prefix = new Uint8Array(LENGTH_BYTES + padded).fill(0x20);
   new DataView(prefix.buffer).setBigUint64(0, BigInt(padded), true);
   prefix.set(json, LENGTH_BYTES);

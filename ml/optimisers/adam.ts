@@ -134,7 +134,7 @@ function nativeSlot(parameter: tf.Variable): Slot {
   const value = new ResourceVariable(parameter);
   zero.dispose();
   // What the last update left in the parameter: if it is still there, `value` need not be assigned again.
-  let written = parameter.dataId;
+  let written: object | null = null;
   return {
     update(target, gradient, update, kept) {
       // A value that this slot did not make itself may be memory that others see: the update copies it, once.
