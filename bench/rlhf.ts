@@ -107,7 +107,7 @@ async function dpo(
       DPO.pairs,
       [mine, trainer, plain],
       [runs[0] as Answer[], theirs, runs[1] as Answer[]],
-      [bar, bar],
+      [bar, null],
     );
   } finally {
     await Promise.all(sides.map((side) => side.end()));
@@ -154,6 +154,8 @@ async function inTurn(
   return runs;
 }
 
+const scaled = (bar: number | null, rate: number) => (bar === null ? null : bar * rate);
+
 /** Rates and peak memory of ours beside each peer. */
 function figures(
   name: string,
@@ -161,7 +163,8 @@ function figures(
   items: number,
   sides: readonly Side[],
   runs: readonly Answer[][],
-  bars: readonly number[],
+  /** How many times as fast as each peer ours must be; null: nothing was set. */
+  bars: readonly (number | null)[],
 ): Figure[] {
   const rate = (side: Answer[]) => items / Math.min(...side.map(({ seconds }) => seconds));
   const middle = (side: Answer[]) => items / median(side.map(({ seconds }) => seconds));
@@ -176,7 +179,7 @@ function figures(
         name: beside,
         ours: rate(mine),
         peer: rate(theirs),
-        bar: (bars[k] as number) * rate(theirs),
+        bar: scaled(bars[k] ?? null, rate(theirs)),
         unit,
         better: 'higher',
         peerVersion,

@@ -1,43 +1,20 @@
-import { feedbackDollars } from '../feedback-cost.ts';
-import { ON_POLICY_METRICS } from '../on-policy-metrics.ts';
-import { STATE_OUTPUT, STATE_WITH } from '../training-state.ts';
+import { ON_POLICY, ON_POLICY_METRICS, onPolicyEstimate } from '../on-policy.ts';
 import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
+  ...ON_POLICY,
   name: 'rlhf.ppo',
   version: 2,
   title: 'Tune a model to please a reward with PPO',
-  stage: 'fine-tune',
-  seeding: 'per-seed',
-  primary: 'model',
-  outputs: {
-    model: { type: 'artifact', artifact: 'model' },
-    history: { type: 'artifact', artifact: 'table' },
-    alarms: { type: 'artifact', artifact: 'table' },
-    adapter: { type: 'artifact', artifact: 'adapter' },
-    ...STATE_OUTPUT,
-  },
-  outputsWith: { adapter: 'lora', ...STATE_WITH },
-  lengthParameters: ['steps'],
   metrics: {
     ...ON_POLICY_METRICS,
     kl_coefficient: 'Weight of the KL penalty in the last step.',
   },
-  queue: 'gpu',
-  retry: { attempts: 6, backoffSeconds: 10 },
-  timeoutSeconds: 12 * 3600,
-  stallSeconds: 600,
-  segment: { units: 200 },
   estimate(params) {
-    const steps = Number(params.steps ?? 390);
-    const rows = Number(params.batch ?? 64);
     const passes = Number(params.epochs ?? (params.protocol === 'faithful' ? 4 : 2));
-    const separate = params['value-model'] === 'separate';
-    return {
-      steps,
-      seconds: 5 + steps * rows * (0.006 + (separate ? 0.006 : 0.003) * passes),
-      memoryBytes: separate ? 2e9 : 1.5e9,
-      dollars: feedbackDollars(params.reward, steps * rows),
-    };
+    const estimate = onPolicyEstimate(params, passes);
+    // A trunk of its own for the values: a second forward and backward pass, and a third model.
+    if (params['value-model'] !== 'separate') return estimate;
+    return { ...estimate, seconds: 1.5 * estimate.seconds, memoryBytes: 2e9 };
   },
 };
