@@ -33,7 +33,10 @@ export function disturbed(job: Job, control: string): Job {
     save() {
       if (kill?.how.startsWith('writing') && kill.at === done) {
         const directory = join(job.workDirectory, 'checkpoints', String(done));
-        const fifo = join(directory, kill.how === 'writing tensors' ? 'state.safetensors' : 'state.json');
+        const fifo = join(
+          directory,
+          kill.how === 'writing tensors' ? 'state.safetensors.partial' : 'state.json',
+        );
         mkdirSync(directory, { recursive: true });
         execFileSync('mkfifo', [fifo]);
         say(FILES.ready, { fifo });
