@@ -111,7 +111,7 @@ const FIGURES = [
     title: 'Whether the tuning was healthy',
     panels: [
       { field: 'length', title: 'tokens a completion' },
-      { field: 'distinct2', title: 'distinct pairs of tokens' },
+      { field: 'distinct_2', title: 'distinct pairs of tokens' },
       { field: 'clip_fraction', title: 'share of clipped tokens' },
       { field: 'value_loss', title: 'value loss' },
       { field: 'explained_variance', title: 'explained variance' },
@@ -119,8 +119,6 @@ const FIGURES = [
     ],
   },
 ];
-const PANELS_A_ROW = 3;
-
 function curveBlocks(run: ReportRun): Block[] {
   return TUNING.flatMap((kind) => {
     const points = run.accepted(kind);
@@ -131,21 +129,21 @@ function curveBlocks(run: ReportRun): Block[] {
     );
     return FIGURES.flatMap(({ id, title, panels }): Block[] => {
       const present = panels.filter(({ field }) => rows.some((row) => typeof row[field] === 'number'));
-      return Array.from({ length: Math.ceil(present.length / PANELS_A_ROW) }, (_, i): Block => {
-        const shown = present.slice(PANELS_A_ROW * i, PANELS_A_ROW * (i + 1));
-        return {
+      if (present.length === 0) return [];
+      return [
+        {
           type: 'figure',
-          id: `${id}-${kind.split('.').at(-1)}${i === 0 ? '' : `-${i + 1}`}`,
+          id: `${id}-${kind.split('.').at(-1)}`,
           title: `${title}: ${kind}`,
           caption: 'On what tuning used, not on held-out data. KL is estimated from the sampled tokens.',
           spec: curveFigure({
             rows,
             x: { field: 'step', title: 'step' },
-            panels: shown,
+            panels: present,
             ...(points.length > 1 ? { series: 'run' } : {}),
           }),
-        };
-      });
+        },
+      ];
     });
   });
 }
