@@ -53,11 +53,25 @@ export function readTable(point: ReportPoint, output = 'table'): Table | undefin
   return readJson<Table>(point, output, 'table.json');
 }
 
+/**
+ * The axes of a point without its seed: `layer=3`, `variant=topk`. Artifacts among them, which an `include` brought with the
+ * other axes, are left out; alone they go by the step that made them.
+ */
+export function axesOf(point: ReportPoint): string[] {
+  const axes = Object.entries(point.axes);
+  const plain = axes.filter(([, value]) => !isArtifact(value));
+  return (plain.length > 0 ? plain : axes).map(([name, value]) => {
+    const shown = isArtifact(value) ? (value.from ?? value.digest) : value;
+    return `${name}=${typeof shown === 'string' ? shown : JSON.stringify(shown)}`;
+  });
+}
+
+const isArtifact = (value: Json): value is { $artifact: string; digest: string; from?: string } =>
+  typeof value === 'object' && value !== null && '$artifact' in value;
+
 /** What tells the points of a step apart: `layer=3 variant=topk`, or the step's name when there is one only. */
 export function labelOf(point: ReportPoint): string {
-  const axes = Object.entries(point.axes).map(
-    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
+  const axes = axesOf(point);
   if (point.seed !== null && /seed=/.test(point.id)) axes.push(`seed=${point.seed}`);
   return axes.length > 0 ? axes.join(' ') : point.step;
 }

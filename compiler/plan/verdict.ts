@@ -54,6 +54,10 @@ function referenced(
 function isReference(expression: Expression): boolean {
   if (expression.op === 'member')
     return (expression.of.op === 'name' && expression.of.name === 'steps') || isReference(expression.of);
+  if (expression.op === 'call') {
+    const [of] = expression.args;
+    return expression.function === 'select' || (expression.function === '$single' && !!of && isReference(of));
+  }
   return expression.op === 'index' && isReference(expression.of);
 }
 

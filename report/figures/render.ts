@@ -2,6 +2,12 @@ import * as vega from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import { theme } from './theme.ts';
 
+const HARMLESS = [
+  'dropped as it is incompatible',
+  // Of panels whose layers filter the same rows: it assumes that the fields are the same, and they are.
+  'We will assume that this is the same field from a different fork of the same data source',
+];
+
 /**
  * A Vega-Lite specification as an SVG string, without a browser. Deterministic: equal specifications give equal bytes.
  * Throws when the specification is wrong, never draws an empty figure.
@@ -29,7 +35,7 @@ export async function renderSvg(spec: Record<string, unknown>): Promise<string> 
   try {
     vega.resetSVGDefIds();
     const svg = await view.toSVG();
-    const problem = warnings.find((warning) => !warning.includes('dropped as it is incompatible'));
+    const problem = warnings.find((warning) => !HARMLESS.some((part) => warning.includes(part)));
     if (problem) throw new Error(`figure: ${problem}`);
     return svg;
   } finally {

@@ -2,7 +2,7 @@ import { KINDS } from '../../compiler/kinds/registry.ts';
 import { meanInterval } from '../../ml/stats/mean-interval.ts';
 import type { Table } from '../../store/table.ts';
 import type { Json } from '../../store/types.ts';
-import type { ReportPoint, ReportRun } from '../run.ts';
+import { axesOf, type ReportPoint, type ReportRun } from '../run.ts';
 
 /**
  * Numbers of points that differ in nothing but their seed: the mean over seeds and its interval, which tells how much
@@ -44,12 +44,7 @@ function groups(points: readonly Accepted[]): Map<string, Accepted[]> {
 }
 
 /** The step and its axes, without the seed. */
-function nameOf(point: ReportPoint): string {
-  const axes = Object.entries(point.axes).map(
-    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
-  return [point.step, ...axes].join(' ');
-}
+const nameOf = (point: ReportPoint): string => [point.step, ...axesOf(point)].join(' ');
 
 function rowsOf(points: readonly Accepted[], definitions: Record<string, string>): Record<string, Json>[] {
   const names = Object.keys(points[0]?.record.metrics ?? {});

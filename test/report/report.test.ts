@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -99,6 +99,55 @@ test('failed points are shown with what to do, and the page says that something 
   expect(page).toContain('loss is NaN at step 3');
   expect(page).toContain('lower learning-rate');
   expect(page).toContain('1 point failed');
+});
+
+test('several tunings over seeds: means over seeds, curves of all, and what the alarms saw', async () => {
+  const evaluations = ['ppo', 'grpo'].flatMap((way, w) =>
+    [0, 1, 2].map((seed): ReportPoint => {
+      const point = accepted('evaluation', 'model.evaluate', {
+        reward_before: { value: 0.1, ci_low: 0, ci_high: 0.2, n: 64 },
+        reward_after: { value: 1 + w + seed, ci_low: 0.5, ci_high: 4, n: 64 },
+      });
+      const axes = {
+        way,
+        model: { $artifact: 'model', digest: 'c'.repeat(64), from: `${way}[seed=${seed}]` },
+      };
+      return { ...point, id: `evaluation[way=${way},seed=${seed}]`, axes, seed };
+    }),
+  );
+  const tunings = [0, 1].map((seed): ReportPoint => {
+    const folder = join(directory, `tuned-${seed}`);
+    const tables = {
+      history: [1, 2, 3].map((step) => ({
+        step,
+        reward: step,
+        kl: 1,
+        entropy: 2,
+        gradient_norm: step * seed,
+      })),
+      alarms: [{ step: 3, message: 'The replies have collapsed.' }],
+    };
+    for (const [name, rows] of Object.entries(tables)) {
+      mkdirSync(join(folder, name), { recursive: true });
+      const table = { id: name, title: name, caption: '', columns: [{ key: 'step', label: 'step' }], rows };
+      writeFileSync(join(folder, name, 'table.json'), JSON.stringify(table));
+    }
+    const directories = { history: join(folder, 'history'), alarms: join(folder, 'alarms') };
+    return {
+      ...accepted('tuned', 'rlhf.ppo', { alarms: { value: seed } }),
+      id: `tuned[seed=${seed}]`,
+      seed,
+      directories,
+    };
+  });
+  const page = await write([...evaluations, ...tunings], 'tunings');
+  expect(page).toContain('Over seeds');
+  // Of 1, 2 and 3: the mean and Student's interval.
+  expect(page).toMatch(/2\.00[^<]*<span[^>]*>\[−0\.48/);
+  expect(page).toContain('evaluation way=ppo');
+  expect(page).toContain('tuned seed=1: 1 alarm. The replies have collapsed.');
+  expect(page).toContain('Tuning, step by step: rlhf.ppo');
+  expect(page).toContain('Whether the tuning was healthy: rlhf.ppo');
 });
 
 test('figures are drawn from their specification alone, equal ones to equal bytes, and wrong ones are refused', async () => {

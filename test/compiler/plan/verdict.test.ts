@@ -73,6 +73,13 @@ describe('a verdict', () => {
     expect(found!.values).toMatchObject({ 'steps.evaluation[16].metrics.reward_after.ci_low': 15 });
   });
 
+  test('says it of what select finds, and not of the whole step', () => {
+    const [found] = verdicts("select(steps.evaluation, 'count', 32).metrics.reward_after.ci_low > 0");
+    expect(found!.values).toEqual({
+      "select(steps.evaluation, 'count', 32).metrics.reward_after.ci_low": 31,
+    });
+  });
+
   test('is open when a point that it needs failed, and says which', () => {
     expect(verdicts('steps.evaluation[32].metrics.reward_after > 0', { fail: true })).toMatchObject([
       { held: null, why: 'needs evaluation[count=32], which failed' },
