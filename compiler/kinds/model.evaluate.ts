@@ -3,7 +3,7 @@ import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
   name: 'model.evaluate',
-  version: 1,
+  version: 2,
   title: 'Compare the tuned model with its base on held-out prompts',
   stage: 'fine-tune',
   seeding: 'per-seed',

@@ -2,7 +2,7 @@ import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
   name: 'report',
-  version: 1,
+  version: 2,
   title: 'Report every table and figure',
   stage: 'report',
   seeding: 'pooled',

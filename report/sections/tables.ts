@@ -1,7 +1,10 @@
 import { labelOf, type ReportPoint, type ReportRun, readTable } from '../run.ts';
 import type { TableBlock } from '../types.ts';
 
-/** The tables that the points of a kind made, each named for its point when there are several. */
+/** More open tables than this bury what comes after them. */
+const MOST_OPEN = 3;
+
+/** The tables that the points of a kind made, each named for its point when there are several; of many, all are closed. */
 export function tableBlocks(
   run: ReportRun,
   kind: string,
@@ -12,7 +15,8 @@ export function tableBlocks(
   return points.flatMap((point) => {
     const table = readTable(point, output);
     if (!table) return [];
-    return [{ type: 'table', ...look, table: points.length > 1 ? named(table, point) : table }];
+    const closed = look.closed ?? points.length > MOST_OPEN;
+    return [{ type: 'table', ...look, closed, table: points.length > 1 ? named(table, point) : table }];
   });
 }
 
