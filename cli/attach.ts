@@ -16,12 +16,12 @@ const INTERRUPTED = 130;
  * @returns the exit code: 0 when all points were accepted, 1 when not, 130 when the user left before the end
  */
 export async function attach(session: Session, runId: string): Promise<number> {
-  const { client, interrupts, supervisor } = session;
+  const { interrupts, supervisor } = session;
   const screen = display(process.stdout);
   const signals = [interrupts.signal, ...(supervisor ? [supervisor.givenUp] : [])];
   if (supervisor) supervisor.say = (line) => screen.say(pc.yellow(line));
   try {
-    const outcome = await follow(client, runId, screen, AbortSignal.any(signals));
+    const outcome = await follow(session, runId, screen, AbortSignal.any(signals));
     screen.close();
     await conclude(session, runId, outcome);
     return outcome.result?.state === 'completed' ? 0 : 1;

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/types.ts';
 import { Embedded } from '../worker/embedded/embedded.ts';
+import type { EmbeddedServer } from '../worker/embedded/server.ts';
 import { Supervisor } from '../worker/embedded/supervisor.ts';
 import { type Settings, settingsFromEnvironment } from '../worker/settings.ts';
 import type { TemporalTarget } from '../worker/target.ts';
@@ -12,7 +13,8 @@ import { Interrupts } from './interrupts.ts';
 export interface Session {
   settings: Settings;
   store: Store;
-  client: Client;
+  /** Another one after an embedded server moved: to be read anew for each call of a long watch. */
+  readonly client: Client;
   interrupts: Interrupts;
   /** The server and worker of this directory, when they are ours to keep running. */
   embedded: Embedded | null;
@@ -88,17 +90,24 @@ async function withEmbedded(
   try {
     const { server, client } = await reach(embedded, store, start, settings);
     interrupts.signal.throwIfAborted();
-    if (start && !brief) supervisor = new Supervisor(embedded, server, say);
+    const clients = [client];
+    const follow = async ({ address }: EmbeddedServer) => {
+      clients.push(await connect({ address, namespace: 'default' }, store));
+    };
+    if (start && !brief) supervisor = new Supervisor(embedded, server, say, follow);
     try {
       return await work({
         ...own,
-        client,
+        get client() {
+          return clients.at(-1)!;
+        },
         embedded,
         supervisor,
         uiAddress: uiOf(server.uiAddress, 'default'),
       });
     } finally {
-      await client.connection.close();
+      // Together at the end: a call on an old one may still wait for its next try.
+      for (const { connection } of clients) await connection.close();
     }
   } finally {
     await supervisor?.stop();

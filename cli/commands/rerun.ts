@@ -7,6 +7,7 @@ import { attach } from '../attach.ts';
 import { UserError } from '../errors.ts';
 import { openStoreOnly, type Session, withSession } from '../session.ts';
 import { isRunning, submit } from '../submit.ts';
+import { together } from '../together.ts';
 import { whichRun } from '../which-run.ts';
 
 export interface RerunOptions {
@@ -89,7 +90,7 @@ async function retryInPlace(
 ): Promise<void> {
   const handle = client.workflow.getHandle(id);
   const { steps } = await handle.query<Progress>('progress');
-  const sweeps = await Promise.all(
+  const sweeps = await together(
     steps.map(async ({ sweep, recent }) => {
       if (!sweep) return recent;
       return (await client.workflow.getHandle(sweep).query<Progress>('progress')).steps.flatMap(

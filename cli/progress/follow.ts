@@ -22,7 +22,8 @@ const PATIENCE = 8;
  * @throws the signal's reason when it is aborted
  */
 export async function follow(
-  client: Client,
+  /** Read anew for each look: its client changes when the server moves. */
+  session: { readonly client: Client },
   runId: string,
   display: Display,
   signal: AbortSignal,
@@ -30,11 +31,11 @@ export async function follow(
   let silent = 0;
   for (;;) {
     signal.throwIfAborted();
-    const snapshot = await takeSnapshot(client, runId);
+    const snapshot = await takeSnapshot(session.client, runId);
     if (snapshot) {
       silent = 0;
       display.show(snapshot);
-      if (snapshot.status !== 'RUNNING') return await outcome(client, runId, snapshot.status);
+      if (snapshot.status !== 'RUNNING') return await outcome(session, runId, snapshot.status);
     } else {
       silent += 1;
       if (silent === PATIENCE) display.say('Temporal or its worker does not answer; still trying.');
@@ -43,10 +44,14 @@ export async function follow(
   }
 }
 
-async function outcome(client: Client, runId: string, status: RunStatus): Promise<RunOutcome> {
+async function outcome(
+  session: { readonly client: Client },
+  runId: string,
+  status: RunStatus,
+): Promise<RunOutcome> {
   for (;;) {
     try {
-      const result = (await client.workflow.result(runId)) as ExperimentResult;
+      const result = (await session.client.workflow.result(runId)) as ExperimentResult;
       return { status, result, why: null };
     } catch (error) {
       if (isTransient(error)) {

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { PointHeartbeat } from '../../activities/types.ts';
 import type { Progress, StepProgress } from '../../workflows/types.ts';
 import { isTransient } from '../errors.ts';
+import { together } from '../together.ts';
 
 /** A run at one moment, put together from what its workflows and its running activities say. */
 export interface Snapshot {
@@ -37,9 +38,9 @@ export async function takeSnapshot(client: Client, runId: string): Promise<Snaps
   try {
     return await client.connection.withDeadline(Date.now() + ANSWER_MS, async () => {
       const run = client.workflow.getHandle(runId);
-      const [description, progress] = await Promise.all([run.describe(), run.query<Progress>('progress')]);
+      const [description, progress] = await together([run.describe(), run.query<Progress>('progress')]);
       const own = pendingOf(description.raw);
-      const steps = await Promise.all(progress.steps.map((step) => lookCloser(client, step, own)));
+      const steps = await together(progress.steps.map((step) => lookCloser(client, step, own)));
       return {
         at: Date.now(),
         status: (description.status.name === 'CONTINUED_AS_NEW'
@@ -60,9 +61,7 @@ async function lookCloser(client: Client, step: StepProgress, own: ActivePoint[]
   if (step.status !== 'running') return { ...step, active: [] };
   const closer = step.sweep === null ? null : await sweepProgress(client, step.sweep);
   const { sweep, trainings } = closer ?? step;
-  const active = await Promise.all(
-    [...(sweep ? [sweep] : []), ...trainings].map((id) => pendingIn(client, id)),
-  );
+  const active = await together([...(sweep ? [sweep] : []), ...trainings].map((id) => pendingIn(client, id)));
   return {
     ...step,
     ...closer,

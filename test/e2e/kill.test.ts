@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,13 +14,15 @@ import { type Finished, Installation, kill, type Project } from './support/insta
 const SEED = Number(process.env['PLUMBLINE_KILL_SEED'] ?? 1);
 const SPEC = readFileSync(fileURLToPath(new URL('small.yaml', import.meta.url)), 'utf8');
 const MINUTES = 60_000;
-const VICTIMS = ['child', 'worker', 'server', 'all'] as const;
+/** `port`: the server, and before it is back another program has taken its port. */
+const VICTIMS = ['child', 'worker', 'server', 'port', 'all'] as const;
 
 let installation: Installation;
 let undisturbed: Project;
 let first: Finished;
 let run: string;
 const projects: Project[] = [];
+const squatters: Server[] = [];
 
 function project(name: string): Project {
   const made = installation.project(name);
@@ -36,6 +40,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const one of projects) await one.close();
+  for (const one of squatters) one.close();
   installation?.remove();
 }, 5 * MINUTES);
 
@@ -68,12 +73,15 @@ test(
         child: children,
         worker,
         server,
+        port: server,
         all: [command.child.pid!, ...worker, ...server, ...children],
       }[victim];
       // Nothing of the kind runs at this moment: wait for another.
       if (pids.length === 0) continue;
       victims.shift();
+      const { serverPort } = killed;
       for (const pid of pids) kill(pid);
+      if (victim === 'port') squatters.push(await squat(serverPort!));
       kills.push(victim);
       if (victim !== 'all') continue;
       await command.done;
@@ -150,6 +158,22 @@ function checkLog(point: string, log: string): void {
     if (fresh && stored > 0) {
       const rest = log.slice(log.indexOf(line));
       expect(rest.split('\n')[1], `${point} does not begin again`).toMatch(/Going on|There is a result/);
+    }
+  }
+}
+
+/** A program that listens there and never answers. */
+async function squat(port: number): Promise<Server> {
+  for (let tries = 1; ; tries++) {
+    const server = createServer();
+    try {
+      server.listen(port, '127.0.0.1');
+      await once(server, 'listening');
+      return server;
+    } catch (error) {
+      // The system takes a moment to close what a killed process had open.
+      if (tries === 50) throw error;
+      await sleep(10);
     }
   }
 }

@@ -218,9 +218,13 @@ test('progress and plan can be asked for, and the end is recorded in the store',
   };
   const run = await lab.start('asked', asked);
   await until('one point is decided', () => lab.results.size === 1);
+  // The result is stored before the workflow hears of it.
+  const sweep = lab.client.workflow.getHandle('asked/sweep');
+  const decided = async () => (await sweep.query<Progress>('progress')).steps[0]?.counts.computed === 1;
+  await until('its sweep knows', decided);
   const [top, child] = await Promise.all([
     run.query<Progress>('progress'),
-    lab.client.workflow.getHandle('asked/sweep').query<Progress>('progress'),
+    sweep.query<Progress>('progress'),
   ]);
   expect(top.steps.map(({ step, status, total }) => [step, status, total])).toEqual([
     ['sweep', 'running', 4],

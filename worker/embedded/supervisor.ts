@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Embedded } from './embedded.ts';
-import { EmbeddedError } from './error.ts';
 import type { EmbeddedServer } from './server.ts';
 
 const LOOK_MS = 1_000;
@@ -21,9 +20,11 @@ export class Supervisor {
 
   constructor(
     private readonly embedded: Embedded,
-    /** As it runs now; whoever is connected stays with its address. */
+    /** As it runs now. */
     private server: EmbeddedServer,
     public say: (line: string) => void,
+    /** Called when the server had to come back at another address: while it was down another program took its port. */
+    private readonly moved: (server: EmbeddedServer) => Promise<void>,
   ) {
     this.done = this.watch();
   }
@@ -52,7 +53,12 @@ export class Supervisor {
       restartedAt = Date.now();
       try {
         const server = await this.embedded.ensure();
-        if (server.address !== this.server.address) return this.gaveUp.abort(moved(server));
+        if (server.address !== this.server.address) {
+          await this.moved(server);
+          this.say(
+            `Another program took the server's port meanwhile; its web UI is at ${server.uiAddress} now.`,
+          );
+        }
         this.server = server;
       } catch (error) {
         if (failures >= GIVE_UP) return this.gaveUp.abort(error);
@@ -70,12 +76,4 @@ export class Supervisor {
       return false;
     }
   }
-}
-
-function moved({ address }: EmbeddedServer): EmbeddedError {
-  return new EmbeddedError(
-    'server-failed',
-    `While the server was down another program took its port; it is at ${address} now.`,
-    'Run the same command again: it finds the run there.',
-  );
 }

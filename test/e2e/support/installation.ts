@@ -107,6 +107,11 @@ export class Project {
     };
   }
 
+  get serverPort(): number | null {
+    const address = findServer(this.layout)?.address;
+    return address === undefined ? null : Number(address.split(':')[1]);
+  }
+
   /** Results by key, as `plumb artifacts list --json` gives them. */
   async results(run: string): Promise<Map<string, PointRecord>> {
     const { output } = await this.plumb('artifacts', 'list', '--run', run, '--json');
