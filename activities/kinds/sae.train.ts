@@ -64,6 +64,8 @@ export const run: ActivityBody = async (job) => {
 
   const config: DictionaryConfig = {
     ...configOf(params, activations, settings, scale),
+    activation: trainer.autoencoder.activation,
+    subtractsDecoderBias: trainer.autoencoder.subtractsDecoderBias,
     threshold: trainer.threshold === null ? null : trainer.threshold / scale,
     texts,
   };
@@ -163,7 +165,7 @@ function configOf(
   { index }: Activations,
   settings: TrainingSettings,
   scale: number,
-): Omit<DictionaryConfig, 'threshold' | 'texts'> {
+): Omit<DictionaryConfig, 'activation' | 'subtractsDecoderBias' | 'threshold' | 'texts'> {
   const { source } = index;
   return {
     variant: settings.variant,
@@ -171,8 +173,6 @@ function configOf(
     site: index.site,
     width: index.width,
     features: settings.features,
-    activation: settings.variant === 'topk' ? { type: 'topk', k: settings.k } : { type: 'relu' },
-    subtractsDecoderBias: settings.variant !== 'l1-tied',
     trainingScale: scale,
     model: index.model,
     data: source.data,

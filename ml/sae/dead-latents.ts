@@ -13,11 +13,12 @@ export class DeadLatents {
     this.quiet_F = new Int32Array(features);
   }
 
-  /** Takes in one batch: `indices` of kept features with their `values`; those of value 0 did not fire. */
-  observe(indices: Int32Array, values: Float32Array, tokens: number): void {
+  /** Takes in one batch of `tokens` rows: 1 for each feature that fired on any of them. */
+  observe(fired_F: Uint8Array, tokens: number): void {
     const { quiet_F, window } = this;
-    for (let f = 0; f < quiet_F.length; f++) quiet_F[f] = Math.min(window, quiet_F[f]! + tokens);
-    for (let i = 0; i < indices.length; i++) if (values[i]! > 0) quiet_F[indices[i]!] = 0;
+    for (let f = 0; f < quiet_F.length; f++) {
+      quiet_F[f] = fired_F[f] ? 0 : Math.min(window, quiet_F[f]! + tokens);
+    }
   }
 
   /** Indices of dead features, ascending. */
@@ -27,6 +28,11 @@ export class DeadLatents {
     return Int32Array.from(dead);
   }
 
+  /** Counts them as if they had just fired: after they were started anew. */
+  revive(features: Int32Array): void {
+    for (const f of features) this.quiet_F[f] = 0;
+  }
+
   state(): Int32Array {
     return this.quiet_F.slice();
   }
@@ -34,4 +40,11 @@ export class DeadLatents {
   restore(state: Int32Array): void {
     this.quiet_F.set(state);
   }
+}
+
+/** What `observe` takes in, from what each row kept: values of 0 did not fire. */
+export function firedOf(features: number, indices: Int32Array, values: Float32Array): Uint8Array {
+  const fired_F = new Uint8Array(features);
+  for (let i = 0; i < indices.length; i++) if (values[i]! > 0) fired_F[indices[i]!] = 1;
+  return fired_F;
 }

@@ -9,9 +9,12 @@ import type { HookSite } from '../models/types.ts';
  *
  *   encode   f = activation((x - pre_bias) W_enc + b_enc)
  *   decode   x_hat = f W_dec + b_dec
+ *
+ * Every variant can be written so: batch-top-k, once trained, is `jumprelu` with one threshold for all features, and a
+ * gated autoencoder (with tied encoders) is `jumprelu` with a threshold each.
  */
 export interface Dictionary {
-  /** How it was trained: `l1-tied`, `topk`, `standard`. */
+  /** How it was trained: `l1-tied`, `topk`, ... */
   readonly variant: string;
   /** The block (0-based) and the place in it that it reads. */
   readonly layer: number;
@@ -30,8 +33,11 @@ export interface Dictionary {
   dispose(): void;
 }
 
-/** How pre-activations become feature activations. */
-export type Activation = { type: 'relu' } | { type: 'topk'; k: number };
+/**
+ * How pre-activations become feature activations: relu(z); the k largest of relu(z) in each row; or z where it is above the
+ * feature's threshold (>= 0), else 0.
+ */
+export type Activation = { type: 'relu' } | { type: 'topk'; k: number } | { type: 'jumprelu' };
 
 /** What a dictionary is, beside its weights. Stored as `plumbline` inside cfg.json. */
 export interface DictionaryConfig {
@@ -59,12 +65,13 @@ export interface DictionaryConfig {
   training: Record<string, unknown>;
 }
 
-/** Float32 weights as stored: W_enc [D, F], W_dec [F, D], b_enc [F], b_dec [D]. */
+/** Float32 weights as stored: W_enc [D, F], W_dec [F, D], b_enc [F], b_dec [D]; threshold [F] with `jumprelu` only. */
 export interface DictionaryWeights {
   W_enc: Float32Array;
   W_dec: Float32Array;
   b_enc: Float32Array;
   b_dec: Float32Array;
+  threshold?: Float32Array;
 }
 
 /** A dictionary from its weights. */
@@ -75,6 +82,7 @@ export function createDictionary(config: DictionaryConfig, weights: DictionaryWe
   const decoder_FD = tf.tensor2d(weights.W_dec, [features, width]);
   const encoderBias_F = tf.tensor1d(weights.b_enc);
   const decoderBias_D = tf.tensor1d(weights.b_dec);
+  const threshold_F = weights.threshold ? tf.tensor1d(weights.threshold) : null;
   return {
     variant: config.variant,
     layer: config.layer,
@@ -86,14 +94,20 @@ export function createDictionary(config: DictionaryConfig, weights: DictionaryWe
     encode: (acts_ND) =>
       tf.tidy(() => {
         const input_ND = config.subtractsDecoderBias ? acts_ND.sub<tf.Tensor2D>(decoderBias_D) : acts_ND;
-        const positive_NF = tf.matMul(input_ND, encoder_DF).add(encoderBias_F).relu<tf.Tensor2D>();
-        return config.activation.type === 'relu'
-          ? positive_NF
-          : keepLargest(positive_NF, config.activation.k);
+        const pre_NF = tf.matMul(input_ND, encoder_DF).add<tf.Tensor2D>(encoderBias_F);
+        const positive_NF = pre_NF.relu<tf.Tensor2D>();
+        switch (config.activation.type) {
+          case 'relu':
+            return positive_NF;
+          case 'topk':
+            return keepLargest(positive_NF, config.activation.k);
+          case 'jumprelu':
+            return positive_NF.mul<tf.Tensor2D>(pre_NF.greater(threshold_F!).cast('float32'));
+        }
       }),
     decode: (features_NF) =>
       tf.tidy(() => tf.matMul(features_NF, decoder_FD).add<tf.Tensor2D>(decoderBias_D)),
-    dispose: () => tf.dispose([encoder_DF, decoder_FD, encoderBias_F, decoderBias_D]),
+    dispose: () => tf.dispose([encoder_DF, decoder_FD, encoderBias_F, decoderBias_D, threshold_F ?? []]),
   };
 }
 

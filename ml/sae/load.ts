@@ -13,8 +13,8 @@ export const WEIGHTS_FILE = 'sae_weights.safetensors';
 export const CONFIG_FILE = 'cfg.json';
 
 /**
- * Opens a `sae` artifact: sae_weights.safetensors (W_enc [D, F], W_dec [F, D], b_enc [F], b_dec [D]) and cfg.json, the
- * layout of SAELens 6, in which our own configuration is the field `plumbline`.
+ * Opens a `sae` artifact: sae_weights.safetensors (W_enc [D, F], W_dec [F, D], b_enc [F], b_dec [D], threshold [F]
+ * with `jumprelu`) and cfg.json, the layout of SAELens 6, in which our own configuration is the field `plumbline`.
  * @throws ComputeError bad-data when a file is missing or its shapes do not agree.
  */
 export function loadDictionary(directory: string): Dictionary {
@@ -38,6 +38,7 @@ export function loadDictionary(directory: string): Dictionary {
     W_dec: take('W_dec', [F, D]),
     b_enc: take('b_enc', [F]),
     b_dec: take('b_dec', [D]),
+    ...(config.activation.type === 'jumprelu' && { threshold: take('threshold', [F]) }),
   });
 }
 

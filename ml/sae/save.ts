@@ -8,7 +8,7 @@ import type { InferenceWeights } from './types.ts';
 
 /**
  * The weights of a dictionary for activations as the model has them, from weights trained on activations times `scale`.
- * Directions keep their norms; biases shrink: relu and top-k commute with a positive factor, so
+ * Directions keep their norms; biases and thresholds shrink: relu, top-k and jumprelu commute with a positive factor, so
  * f(scale x) = scale f'(x) with b' = b / scale.
  */
 export function unscaled(
@@ -17,7 +17,7 @@ export function unscaled(
   features: number,
   scale: number,
 ): DictionaryWeights {
-  const { encoder_FD, decoder_FD, encoderBias_F, decoderBias_D } = weights;
+  const { encoder_FD, decoder_FD, encoderBias_F, decoderBias_D, threshold_F } = weights;
   const W_enc = new Float32Array(features * width);
   for (let f = 0; f < features; f++) {
     for (let d = 0; d < width; d++) W_enc[d * features + f] = encoder_FD[f * width + d]!;
@@ -27,6 +27,7 @@ export function unscaled(
     W_dec: decoder_FD,
     b_enc: encoderBias_F.map((bias) => bias / scale),
     b_dec: decoderBias_D.map((bias) => bias / scale),
+    ...(threshold_F && { threshold: threshold_F.map((threshold) => threshold / scale) }),
   };
 }
 
@@ -44,6 +45,7 @@ export function saveDictionary(
     W_dec: tensor(weights.W_dec, [F, D]),
     b_enc: tensor(weights.b_enc, [F]),
     b_dec: tensor(weights.b_dec, [D]),
+    ...(weights.threshold && { threshold: tensor(weights.threshold, [F]) }),
   });
   writeFileSync(join(directory, CONFIG_FILE), `${JSON.stringify(saeLensConfig(config), null, 2)}\n`);
 }
@@ -52,7 +54,7 @@ export function saveDictionary(
 function saeLensConfig(config: DictionaryConfig): Record<string, unknown> {
   const { activation } = config;
   return {
-    architecture: activation.type === 'topk' ? 'topk' : 'standard',
+    architecture: ARCHITECTURES[activation.type],
     ...(activation.type === 'topk' ? { k: activation.k, rescale_acts_by_decoder_norm: false } : {}),
     d_in: config.width,
     d_sae: config.features,
@@ -65,6 +67,8 @@ function saeLensConfig(config: DictionaryConfig): Record<string, unknown> {
     plumbline: config,
   };
 }
+
+const ARCHITECTURES = { relu: 'standard', topk: 'topk', jumprelu: 'jumprelu' } as const;
 
 /** TransformerLens' names of the sites. */
 const HOOK_NAMES: Record<HookSite, (layer: number) => string> = {

@@ -1,7 +1,7 @@
 /**
  * A running average of the smallest activation that top-k keeps, so that a dictionary can also be used without ranking:
- * f > threshold. Per batch: the mean over rows of the smallest positive kept value (rows that keep none are left out);
- * over batches: t <- beta t + (1 - beta) batch, the first batch setting it (dictionary_learning's TopKTrainer; beta .999).
+ * f > threshold. Over batches: t <- beta t + (1 - beta) batch, the first batch setting it (dictionary_learning's
+ * TopKTrainer and BatchTopKTrainer; beta .999).
  */
 export class ThresholdAverage {
   /** null until a batch was seen. */
@@ -13,23 +13,9 @@ export class ThresholdAverage {
     private readonly from: number,
   ) {}
 
-  observe(step: number, values_BK: Float32Array, k: number): void {
-    if (step < this.from) return;
-    let sum = 0;
-    let rows = 0;
-    for (let start = 0; start < values_BK.length; start += k) {
-      let smallest = Number.POSITIVE_INFINITY;
-      for (let i = start; i < start + k; i++) {
-        const value = values_BK[i]!;
-        if (value > 0 && value < smallest) smallest = value;
-      }
-      if (smallest !== Number.POSITIVE_INFINITY) {
-        sum += smallest;
-        rows++;
-      }
-    }
-    if (rows === 0) return;
-    const batch = sum / rows;
+  /** @param batch the smallest kept activation; null when none was kept */
+  observe(step: number, batch: number | null): void {
+    if (step < this.from || batch === null) return;
     this.value = this.value === null ? batch : this.beta * this.value + (1 - this.beta) * batch;
   }
 
@@ -41,4 +27,22 @@ export class ThresholdAverage {
   restore(steps: number, value: number | null): void {
     this.value = steps > this.from ? value : null;
   }
+}
+
+/** The mean over rows of the smallest positive kept value; rows that keep none are left out, null when all are. */
+export function meanRowMinimum(values_BK: Float32Array, k: number): number | null {
+  let sum = 0;
+  let rows = 0;
+  for (let start = 0; start < values_BK.length; start += k) {
+    let smallest = Number.POSITIVE_INFINITY;
+    for (let i = start; i < start + k; i++) {
+      const value = values_BK[i]!;
+      if (value > 0 && value < smallest) smallest = value;
+    }
+    if (smallest !== Number.POSITIVE_INFINITY) {
+      sum += smallest;
+      rows++;
+    }
+  }
+  return rows === 0 ? null : sum / rows;
 }

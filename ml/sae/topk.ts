@@ -11,7 +11,9 @@ import {
   auxiliaryLoss,
   totalVariance,
 } from './auxiliary-loss.ts';
+import { firedOf } from './dead-latents.ts';
 import type { Activation } from './dictionary.ts';
+import { meanRowMinimum } from './threshold.ts';
 import type { InferenceWeights, ParameterName, SparseAutoencoder, StepContext, StepResult } from './types.ts';
 import { UntiedParameters } from './untied.ts';
 
@@ -72,15 +74,13 @@ export class TopKAutoencoder extends UntiedParameters implements SparseAutoencod
     const tf = tensorflow();
     const { k, reconstruction } = this.options;
     const B = acts_BD.shape[0];
-    let kept: StepResult['kept'];
+    let values = new Float32Array();
+    let indices = new Int32Array();
     const { losses, ...gradients } = tf.tidy(() => {
       const input_BD = acts_BD.sub<tf.Tensor2D>(this.decoderBias_D);
       const { values_BK, indices_BK } = this.rank(input_BD);
-      kept = {
-        values: values_BK.dataSync() as Float32Array,
-        indices: indices_BK.dataSync() as Int32Array,
-        k,
-      };
+      values = values_BK.dataSync() as Float32Array<ArrayBuffer>;
+      indices = indices_BK.dataSync() as Int32Array<ArrayBuffer>;
       const places_P1 = this.places(indices_BK);
       const features_BF = this.spread(values_BK, places_P1, B);
 
@@ -125,7 +125,8 @@ export class TopKAutoencoder extends UntiedParameters implements SparseAutoencod
     return {
       losses,
       gradients: new Map(Object.entries(gradients) as [ParameterName, tf.Tensor][]),
-      kept: kept as NonNullable<StepResult['kept']>,
+      fired_F: firedOf(this.features, indices, values),
+      smallestKept: meanRowMinimum(values, k),
     };
   }
 

@@ -6,9 +6,9 @@ import type { Schedule } from '../optimisers/schedules/types.ts';
 import type { Optimiser } from '../optimisers/types.ts';
 import { DeadLatents } from './dead-latents.ts';
 import { ThresholdAverage } from './threshold.ts';
-import type { ParameterName, SparseAutoencoder } from './types.ts';
+import type { SparseAutoencoder } from './types.ts';
 
-/** How any variant is trained. Adam with its usual decays (0.9, 0.999). */
+/** How any variant is trained: with Adam, whose decays the variant may choose. */
 export interface TrainerOptions {
   learningRate: number;
   /** Factor on the learning rate at each step. */
@@ -39,28 +39,28 @@ export class Trainer {
     readonly autoencoder: SparseAutoencoder,
     private readonly options: TrainerOptions,
   ) {
-    this.optimiser = adam(autoencoder.parameters);
+    this.optimiser = adam(autoencoder.parameters, autoencoder.betas);
     this.latents = new DeadLatents(autoencoder.features, options.deadAfter);
     this.thresholdAverage = new ThresholdAverage(options.threshold.beta, options.threshold.from);
   }
 
-  /** Smallest kept activation, averaged; null for variants without top-k. In training units. */
+  /** Smallest kept activation, averaged; null for variants without a running threshold. In training units. */
   get threshold(): number | null {
     return this.thresholdAverage.current();
   }
 
-  /** Step `i` (0-based) on one batch. Returns its losses. */
-  step(i: number, acts_BD: tf.Tensor2D): Record<string, number> {
+  /** Step `i` (0-based) on one batch, towards itself or `target_BE`. Returns its losses. */
+  step(i: number, acts_BD: tf.Tensor2D, target_BE?: tf.Tensor2D): Record<string, number> {
     const { autoencoder, options } = this;
     const dead = this.latents.dead();
-    const { losses, gradients, kept } = autoencoder.backward(acts_BD, {
+    const { losses, gradients, fired_F, smallestKept } = autoencoder.backward(acts_BD, {
+      step: i,
       sparsity: options.sparsity(i),
       dead,
+      ...(target_BE && { target_BE }),
     });
-    if (kept) {
-      this.latents.observe(kept.indices, kept.values, acts_BD.shape[0]);
-      this.thresholdAverage.observe(i, kept.values, kept.k);
-    }
+    if (fired_F) this.latents.observe(fired_F, acts_BD.shape[0]);
+    if (smallestKept !== undefined) this.thresholdAverage.observe(i, smallestKept);
     autoencoder.constrainGradients?.(gradients);
     if (options.maxGradientNorm !== null) clipByGlobalNorm(gradients, options.maxGradientNorm);
     this.optimiser.step(gradients, options.learningRate * options.schedule(i));
@@ -68,7 +68,7 @@ export class Trainer {
     for (const gradient of gradients.values()) gradient.dispose();
     const values = Object.entries(losses).map(([name, loss]) => [name, loss.dataSync()[0] as number]);
     tensorflow().dispose(losses);
-    return { ...Object.fromEntries(values), ...(kept ? { dead: dead.length } : {}) };
+    return { ...Object.fromEntries(values), ...(fired_F ? { dead: dead.length } : {}) };
   }
 
   state(): TrainerState {
@@ -93,7 +93,7 @@ export class Trainer {
       return tensor;
     };
     for (const [name, parameter] of this.autoencoder.parameters) {
-      const { data, shape } = stored(`parameter/${name satisfies ParameterName}`);
+      const { data, shape } = stored(`parameter/${name}`);
       tf.tidy(() => parameter.assign(tf.tensor(data, shape)));
     }
     const moments = Object.entries(tensors).filter(([name]) => name.startsWith('optimiser/'));

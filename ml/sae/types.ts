@@ -1,17 +1,27 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { Activation } from './dictionary.ts';
 
-/** Shapes in names: B batch, D width of the activations, F features, K features kept a row, N dead features. */
+/**
+ * Shapes in names: B batch, D width of the activations read, E width of those reconstructed (D but for a transcoder), F
+ * features, K features kept a row, N dead features.
+ */
 
-/** Trained parameters. Encoder and decoder both hold one row a feature; a tied autoencoder has no decoder of its own. */
-export type ParameterName = 'encoder' | 'decoder' | 'encoder_bias' | 'decoder_bias';
+/**
+ * A trained parameter: `encoder` [F, D] and `decoder` [F, E] (one row a feature; a tied autoencoder has no decoder of its
+ * own), `encoder_bias` [F], `decoder_bias` [E], and what a variant has beside those.
+ */
+export type ParameterName = string;
 
 /** What a step may depend on beside the weights and the batch. */
 export interface StepContext {
+  /** 0-based. */
+  step: number;
   /** Factor on the sparsity penalty, 0 to 1: its warm-up. */
   sparsity: number;
   /** Indices of the features that count as dead, ascending. */
   dead: Int32Array;
+  /** What to reconstruct, [B, E]; absent: what is read. */
+  target_BE?: tf.Tensor2D;
 }
 
 export interface StepResult {
@@ -19,8 +29,13 @@ export interface StepResult {
   losses: { loss: tf.Scalar } & Record<string, tf.Scalar>;
   /** dloss/dparameter, in the parameter's shape. The caller disposes of them. */
   gradients: Map<ParameterName, tf.Tensor>;
-  /** Top-k variants: what each row kept. Values of 0 did not fire. */
-  kept?: { values: Float32Array; indices: Int32Array; k: number };
+  /** 1 for each feature that fired on the batch, 0 for the others: [F]. Absent: dead features are not counted. */
+  fired_F?: Uint8Array;
+  /**
+   * What the running threshold averages: the batch's smallest kept activation, as the variant defines it. null: none was
+   * kept. Absent: the variant has no running threshold.
+   */
+  smallestKept?: number | null;
 }
 
 export interface InferenceWeights {
@@ -28,6 +43,8 @@ export interface InferenceWeights {
   decoder_FD: Float32Array;
   encoderBias_F: Float32Array;
   decoderBias_D: Float32Array;
+  /** With activation `jumprelu`: pre-activations at or below it count as 0. In training units, >= 0. */
+  threshold_F?: Float32Array;
 }
 
 /** One variant in training. Works on activations already scaled for training. */
@@ -39,6 +56,8 @@ export interface SparseAutoencoder {
   readonly features: number;
   readonly parameters: ReadonlyMap<ParameterName, tf.Variable>;
   readonly activation: Activation;
+  /** Of Adam; absent: 0.9 and 0.999. */
+  readonly betas?: { beta1: number; beta2: number };
   /** Whether the encoder reads x - b_dec. */
   readonly subtractsDecoderBias: boolean;
   /** Feature activations of acts_BD: [B, F]. */

@@ -16,7 +16,7 @@ import {
 } from './fixture.ts';
 
 const tf = tensorflow();
-const context = { sparsity: 1, dead: new Int32Array(0) };
+const context = { step: 0, sparsity: 1, dead: new Int32Array(0) };
 const TOLERANCE = 1e-5;
 
 function expectGradients(result: StepResult, torch: TorchWeights): void {

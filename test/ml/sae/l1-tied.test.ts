@@ -44,6 +44,7 @@ test.each([
 ] as const)('loss and gradients are those of the published formula ($norm)', (options) => {
   const wanted = published(options);
   const { losses, gradients } = new L1TiedAutoencoder(D, F, weights, options).backward(x, {
+    step: 0,
     sparsity: 1,
     dead: new Int32Array(0),
   });

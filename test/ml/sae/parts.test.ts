@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { trapezoidSchedule } from '../../../ml/optimisers/schedules/trapezoid.ts';
 import { warmup } from '../../../ml/optimisers/schedules/warmup.ts';
-import { DeadLatents } from '../../../ml/sae/dead-latents.ts';
+import { DeadLatents, firedOf } from '../../../ml/sae/dead-latents.ts';
 import { geometricMedian } from '../../../ml/sae/geometric-median.ts';
-import { ThresholdAverage } from '../../../ml/sae/threshold.ts';
+import { meanRowMinimum, ThresholdAverage } from '../../../ml/sae/threshold.ts';
 import { difference, flat, type Matrix, section } from './fixture.ts';
 
 test('the geometric median is that of dictionary_learning', () => {
@@ -35,23 +35,23 @@ test('schedules are those of dictionary_learning', () => {
 
 test('features die when a window of tokens passes without them, and come back when they fire', () => {
   const latents = new DeadLatents(3, 20);
-  latents.observe(Int32Array.of(0, 1), Float32Array.of(0.5, 0), 10);
+  latents.observe(firedOf(3, Int32Array.of(0, 1), Float32Array.of(0.5, 0)), 10);
   expect([...latents.dead()]).toEqual([]);
-  latents.observe(Int32Array.of(0), Float32Array.of(1), 10);
+  latents.observe(Uint8Array.of(1, 0, 0), 10);
   // 1 was kept, but with value 0: that is not firing.
   expect([...latents.dead()]).toEqual([1, 2]);
   const other = new DeadLatents(3, 20);
   other.restore(latents.state());
-  other.observe(Int32Array.of(2), Float32Array.of(1), 10);
+  other.observe(Uint8Array.of(0, 0, 1), 10);
   expect([...other.dead()]).toEqual([1]);
 });
 
 test('the threshold averages the smallest positive value of each row', () => {
   const threshold = new ThresholdAverage(0.5, 1);
-  threshold.observe(0, Float32Array.of(9, 9), 2);
+  threshold.observe(0, meanRowMinimum(Float32Array.of(9, 9), 2));
   expect(threshold.current()).toBeNull();
-  threshold.observe(1, Float32Array.of(3, 1, 5, 0, 0, 0), 2);
+  threshold.observe(1, meanRowMinimum(Float32Array.of(3, 1, 5, 0, 0, 0), 2));
   expect(threshold.current()).toBe(3);
-  threshold.observe(2, Float32Array.of(2, 1), 2);
+  threshold.observe(2, meanRowMinimum(Float32Array.of(2, 1), 2));
   expect(threshold.current()).toBe(2);
 });
