@@ -7,7 +7,7 @@ import type { Benchmark } from './types.ts';
 export const benchmark: Benchmark = {
   summary: 'plumb validate of 100 steps and plumb plan of 10,000 points, beside an empty Node process',
   async run({ root, directory, say }) {
-    const plumb = join(root, 'dist/cli/main.js');
+    const plumb = join(root, 'dist/cli/main.cjs');
     const floor = ['-e', '0'];
     const peerVersion = `node -e 0, ${process.version}`;
     const steps = join(directory, 'steps.yaml');

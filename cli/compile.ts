@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { dirname, join, resolve, sep } from 'node:path';
-import { type Compiled, compile, planDigest } from '../compiler/compile.ts';
+import { type Compiled, compile } from '../compiler/compile.ts';
 import type { Code } from '../compiler/diagnostics/codes.ts';
 import { totals } from '../compiler/estimate.ts';
 
@@ -13,6 +13,8 @@ export interface CompileFileOptions {
    * has a value and every local file its fingerprint.
    */
   for: 'check' | 'run';
+  /** A plan that is only checked gets its digests only where they are shown. */
+  digests?: boolean;
 }
 
 /** Compiles a file of this machine. Problems of reading it are diagnostics as well. */
@@ -37,8 +39,8 @@ export async function compileFile(path: string, options: CompileFileOptions): Pr
   if (plan && options.for === 'run' && Object.keys(plan.paths).length > 0) {
     const { fingerprintPath } = await import('../store/fingerprint.ts');
     for (const local of Object.values(plan.paths)) local.sha256 = await fingerprintPath(local.path);
-    plan.digest = planDigest(plan);
   }
+  if (options.for === 'run' || options.digests) (await import('../compiler/seal.ts')).seal(compiled);
   return compiled;
 }
 

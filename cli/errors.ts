@@ -14,17 +14,17 @@ export class UserError extends Error {
   }
 }
 
-/** Runs a command; an error that users can meet becomes one message and exit code 1, a defect of ours keeps its stack. */
-export async function reporting(command: () => Promise<number>): Promise<number> {
-  try {
-    return await command();
-  } catch (error) {
-    if (error instanceof Interrupted) return 130;
-    const known = explain(error);
-    if (!known) throw error;
-    process.stderr.write(renderError(known));
-    return 1;
-  }
+/**
+ * What a command failed with becomes one message on stderr.
+ * @returns the exit code
+ * @throws the error itself when it is a defect of ours, to keep its stack
+ */
+export function report(error: unknown): number {
+  if (error instanceof Interrupted) return 130;
+  const known = explain(error);
+  if (!known) throw error;
+  process.stderr.write(renderError(known));
+  return 1;
 }
 
 export function renderError({ message, hint }: { message: string; hint?: string | undefined }): string {

@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto';
 import { schemas } from '../schemas/generated/schemas.js';
 import * as validators from '../schemas/generated/validators.js';
-import { canonicalJson } from '../store/canonical.ts';
 import type { Json } from '../store/types.ts';
 import { type Diagnostic, Diagnostics } from './diagnostics/diagnostic.ts';
 import { type StepEstimate, type Totals, totals } from './estimate.ts';
@@ -46,7 +44,7 @@ export interface CompileOptions {
 }
 
 export interface Compiled {
-  /** null when there are errors. */
+  /** null when there are errors. Its digests are empty until `seal`. */
   plan: Plan | null;
   diagnostics: Diagnostic[];
   /** Texts of all files read, for code frames. */
@@ -63,9 +61,8 @@ export interface Compiled {
 export function compile(path: string, bytes: Uint8Array, options: CompileOptions = {}): Compiled {
   const diagnostics = new Diagnostics();
   const sources = new Map<string, SourceFile>();
-  const assembled = assemble(path, bytes, options.read ?? (() => null), sources, diagnostics);
-  const compiled =
-    assembled && new Compilation(path, options, diagnostics).run(assembled.root, assembled.main);
+  const root = assemble(path, bytes, options.read ?? (() => null), sources, diagnostics);
+  const compiled = root && new Compilation(path, options, diagnostics).run(root);
   return {
     plan: diagnostics.hasErrors ? null : (compiled?.plan ?? null),
     diagnostics: diagnostics.sorted(),
@@ -88,7 +85,7 @@ class Compilation {
     this.sites = new Sites(diagnostics);
   }
 
-  run(written: MapNode, main: SourceFile) {
+  run(written: MapNode) {
     const { diagnostics, sites } = this;
     findPlainSecrets(written, diagnostics);
     const inputs = resolveInputs(
@@ -136,7 +133,7 @@ class Compilation {
         .map(({ id }) => id),
     );
     const expect = lowerExpectations(root, env, sites);
-    const plan = this.planOf(root, main, inputs, feedback, steps, expect);
+    const plan = this.planOf(root, inputs, feedback, steps, expect);
 
     plan.paths = pathTable(this.path, root, this.options.fingerprint, diagnostics);
     const dry = this.dryRuns(plan, graph, sound);
@@ -150,9 +147,8 @@ class Compilation {
         .filter(({ estimate }) => estimate),
     );
     if (!diagnostics.hasErrors) {
-      const text = planText(plan);
-      plan.digest = sha256(text);
-      checkLimits(root, text.length, dry, total, this.options.machine, diagnostics);
+      const size = JSON.stringify(plan).length;
+      checkLimits(root, size, dry, total, this.options.machine, diagnostics);
     }
     return { plan, estimates, total };
   }
@@ -195,7 +191,6 @@ class Compilation {
 
   private planOf(
     root: MapNode,
-    main: SourceFile,
     inputs: ReadonlyMap<string, Input>,
     feedback: ParamTree,
     steps: PlanStep[],
@@ -209,7 +204,7 @@ class Compilation {
       name: text('name'),
       description: text('description'),
       digest: '',
-      source: { path: this.path, sha256: sha256(main.text) },
+      source: { path: this.path, sha256: '' },
       seeds: seeds?.kind === 'list' ? (toJson(seeds) as number[]) : [0],
       inputs: Object.fromEntries(
         [...inputs].flatMap(([name, { value }]) => (value === undefined ? [] : [[name, value]])),
@@ -256,15 +251,3 @@ function viewsBefore(graph: Graph): Map<string, StepView> {
     ]),
   );
 }
-
-/** The same for files that differ in the order of keys, comments, or where they lie. */
-export const planDigest = (plan: Plan): string => sha256(planText(plan));
-
-function planText(plan: Plan): string {
-  const { digest: _digest, source: _source, paths, steps, ...rest } = plan;
-  const byId = [...steps].sort((a, b) => (a.id < b.id ? -1 : 1));
-  const fingerprints = Object.fromEntries(Object.entries(paths).map(([name, { sha256 }]) => [name, sha256]));
-  return canonicalJson({ ...rest, steps: byId, paths: fingerprints } as unknown as Json);
-}
-
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');

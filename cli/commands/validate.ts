@@ -18,13 +18,19 @@ export interface ValidateOptions {
 export async function validate(paths: string[], options: ValidateOptions = {}): Promise<number> {
   const results = new Map<string, Compiled>();
   const found = new Set<string>();
+  const check = async (path: string) =>
+    await compileFile(path, {
+      for: 'check',
+      digests: options.format === 'json',
+      ...(options.set && { set: options.set }),
+    });
   for (const path of paths) {
     const files = filesAt(path);
-    if (files === null) results.set(path, await compileFile(path, { for: 'check', ...options }));
+    if (files === null) results.set(path, await check(path));
     else if (files.length === 0) results.set(path, noFiles(path));
     for (const file of files ?? []) {
       found.add(file);
-      if (!results.has(file)) results.set(file, await compileFile(file, { for: 'check', ...options }));
+      if (!results.has(file)) results.set(file, await check(file));
     }
   }
   leaveOutBases(results, found, paths);

@@ -15,11 +15,6 @@ import { parseYaml } from '../source/yaml.ts';
 /** How a file that `extends:` names is read; null when there is none. */
 export type ReadFile = (path: string) => Uint8Array | null;
 
-export interface Assembled {
-  root: MapNode;
-  main: SourceFile;
-}
-
 /** The file's tree on top of those that it extends. null when there is nothing to go on with; `sources` gets every text read. */
 export function assemble(
   path: string,
@@ -27,10 +22,9 @@ export function assemble(
   read: ReadFile,
   sources: Map<string, SourceFile>,
   diagnostics: Diagnostics,
-): Assembled | null {
+): MapNode | null {
   const main = open(path, bytes, sources, diagnostics);
-  const root = main && extended(main, read, sources, diagnostics, [path]);
-  return root && main ? { root, main } : null;
+  return main && extended(main, read, sources, diagnostics, [path]);
 }
 
 function open(

@@ -1,10 +1,12 @@
 // The build: generated schemas, then dist/. Each part is skipped when its sources have not changed.
 //
 //   node infra/setup/build.mjs
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { bundle, distDigest, programsOf } from './bundle.mjs';
 import { lockFile } from './cache.mjs';
 import { SetupFailure } from './failure.mjs';
@@ -58,7 +60,10 @@ async function buildLocked(root, doing) {
     doing?.('schemas');
     if (await generate(root)) done.push('schemas');
     const programs = programsOf(root).map((file) => join('dist', file.replace(/\.ts$/, '.js')));
-    await part('programs', distDigest(root), programs, () => bundle(root));
+    await part('programs', distDigest(root), programs, async () => {
+      await bundle(root);
+      await warmUp(root);
+    });
     // The workflow code is a part of what the programs are made from: when that is unchanged, so is this.
     if (
       workflowsPresent(root) &&
@@ -80,6 +85,18 @@ async function buildLocked(root, doing) {
     });
   }
   return done.length > 0 ? `built ${done.join(', ')}` : undefined;
+}
+
+/**
+ * Lets `plumb validate` leave its code cache (cli/code-cache.ts) as checking many files makes it: the first file of a user
+ * may not get far, and later starts would compile again what it did not reach. Without it starts are slower, nothing else.
+ */
+async function warmUp(root) {
+  const specs = join(root, 'specs');
+  if (!existsSync(specs)) return;
+  await promisify(execFile)(process.execPath, [join(root, 'dist/cli/main.cjs'), 'validate', specs]).catch(
+    () => undefined,
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -15,8 +15,11 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { digestOf, sourceFiles } from './sources.mjs';
 
-const PROGRAMS = ['cli/main.ts', 'worker/main.ts', 'compute/child.ts'];
-const KINDS = 'activities/kinds';
+const PROGRAMS = ['cli/errors.ts', 'worker/main.ts', 'compute/child.ts'];
+/** Each of their files is loaded by itself. */
+const LOADED = ['cli/commands', 'activities/kinds'];
+/** CommonJS, which Node starts sooner than an ES module; what it imports while it runs are the programs above. */
+const MAIN = 'cli/main.ts';
 const FOLDERS = [
   'cli',
   'worker',
@@ -52,9 +55,21 @@ const require = __createRequire(import.meta.url);
 const __root = import.meta.url.slice(0, import.meta.url.lastIndexOf('/dist/') + 1);`;
 
 /** What starts from a code cache (cli/code-cache.ts). */
-const CACHED = ['cli/check.ts'];
+const CACHED = ['cli/program.ts', 'cli/check.ts'];
 
-const CACHED_BANNER = `const __root = require('node:url').pathToFileURL(__dirname + '/../../').href;`;
+const COMMON_JS_BANNER = `const __root = require('node:url').pathToFileURL(__dirname + '/../../').href;`;
+
+/** Leaves the main program's imports at run time to run time. */
+const importsOfMain = {
+  name: 'imports-of-main',
+  setup(build) {
+    build.onResolve({ filter: /^\.\/.*\.ts$/ }, ({ path, importer, kind }) =>
+      kind === 'dynamic-import' && importer.endsWith(`/${MAIN}`)
+        ? { path: path.replace(/\.ts$/, '.js'), external: true }
+        : undefined,
+    );
+  },
+};
 
 /** Bundled code sees the address of its own source file, as it does under test: paths relative to it stay right. */
 const sourceAddresses = (root) => ({
@@ -71,7 +86,7 @@ const sourceAddresses = (root) => ({
 
 /** The sources that become programs, as far as they exist. */
 export const programsOf = (root) =>
-  [...PROGRAMS, ...sourceFiles(root, [KINDS], ['.ts'])].filter((file) => existsSync(join(root, file)));
+  [...PROGRAMS, ...sourceFiles(root, LOADED, ['.ts'])].filter((file) => existsSync(join(root, file)));
 
 /** Hash of everything that `dist` is made from, without the workflow bundle. */
 export const distDigest = (root) =>
@@ -120,10 +135,11 @@ export async function bundle(root) {
     }),
     build({
       ...shared,
-      entryPoints: CACHED.filter((file) => existsSync(join(root, file))),
+      plugins: [importsOfMain, ...shared.plugins],
+      entryPoints: [MAIN, ...CACHED].filter((file) => existsSync(join(root, file))),
       outExtension: { '.js': '.cjs' },
       format: 'cjs',
-      banner: { js: CACHED_BANNER },
+      banner: { js: COMMON_JS_BANNER },
     }),
   ]);
   const outputFiles = results.flatMap((result) => result.outputFiles);

@@ -1,8 +1,12 @@
 import { type Compiled, type CompileOptions, compile } from '../../compiler/compile.ts';
 import type { Plan, PlanStep } from '../../compiler/plan/types.ts';
+import { seal } from '../../compiler/seal.ts';
 
-export const compileText = (text: string, options: CompileOptions = {}, path = 'specs/test.yaml'): Compiled =>
-  compile(path, new TextEncoder().encode(text), options);
+export function compileText(text: string, options: CompileOptions = {}, path = 'specs/test.yaml'): Compiled {
+  const compiled = compile(path, new TextEncoder().encode(text), options);
+  seal(compiled);
+  return compiled;
+}
 
 /** The plan of a text without errors. */
 export function planOf(text: string, options: CompileOptions = {}): Plan {

@@ -28,7 +28,7 @@ function project(): string {
   write(join(root, 'package.json'), '{"type":"module"}');
   symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
   write(
-    join(root, 'cli/main.ts'),
+    join(root, 'worker/main.ts'),
     `import { createRequire } from 'node:module';
      import { Command } from 'commander';
      import { here } from '../ml/here.ts';
@@ -42,7 +42,7 @@ function project(): string {
 }
 
 const output = async (root: string): Promise<Record<string, string>> => {
-  const { stdout, stderr } = await runNode([join(root, 'dist/cli/main.js')]);
+  const { stdout, stderr } = await runNode([join(root, 'dist/worker/main.js')]);
   expect(stderr).toBe('');
   return JSON.parse(stdout) as Record<string, string>;
 };
@@ -53,7 +53,7 @@ test('bundled programs run, and see the addresses of their sources', async () =>
   expect(await build(root)).toContain('programs');
   expect(await output(root)).toEqual({
     here: pathToFileURL(join(root, 'ml/here.ts')).href,
-    own: pathToFileURL(join(root, 'cli/main.ts')).href,
+    own: pathToFileURL(join(root, 'worker/main.ts')).href,
     kind: 'first',
     commander: 'c',
     required: 'function',
@@ -75,7 +75,7 @@ test('only changed contents are built, and a deleted output', async () => {
   expect(await build(root)).toBe('built programs');
   expect((await output(root))['kind']).toBe('second');
 
-  rmSync(join(root, 'dist/cli/main.js'));
+  rmSync(join(root, 'dist/worker/main.js'));
   expect(await build(root)).toBe('built programs');
   expect((await output(root))['kind']).toBe('second');
 });

@@ -41,7 +41,7 @@ export class Installation {
   project(name: string): Project {
     const directory = join(this.root, 'projects', name);
     mkdirSync(directory, { recursive: true });
-    return new Project(directory, join(this.root, 'dist', 'cli', 'main.js'));
+    return new Project(directory, join(this.root, 'dist', 'cli', 'main.cjs'));
   }
 
   remove(): void {

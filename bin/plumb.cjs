@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-import { existsSync } from 'node:fs';
+const { existsSync } = require('node:fs');
+const { join } = require('node:path');
 
-const main = new URL('../dist/cli/main.js', import.meta.url);
+const main = join(__dirname, '../dist/cli/main.cjs');
 if (existsSync(main)) {
-  await import(main.href);
+  require(main);
 } else {
   process.stderr.write('plumb is not built yet.\n  to mend it: npm run setup\n');
   process.exitCode = 1;
