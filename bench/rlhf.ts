@@ -8,7 +8,7 @@ import { stream } from '../ml/random/stream.ts';
 import { type Answer, Side } from './lib/conversation.ts';
 import { median } from './lib/processes.ts';
 import { furtherPython, peerPython } from './lib/python.ts';
-import { DPO, PPO } from './rlhf/data.ts';
+import { DPO, GEMM, PPO, ppoOperations } from './rlhf/data.ts';
 import type { Benchmark, BenchmarkContext, Figure } from './types.ts';
 
 /**
@@ -53,16 +53,40 @@ async function ppo(directory: string, context: BenchmarkContext): Promise<Figure
       for (const [k, side] of sides.entries()) losses[k]?.push(...(await side.ask('gate', i)).check);
     agree('PPO', sides, losses, context);
     const runs = await inTurn(sides, (side, i) => side.ask('step', 100 + i), ROUNDS, context);
-    for (const part of ['generate', 'learn'])
-      context.say(
-        `  ${part}: ${runs.map((side) => `${Math.min(...side.map(({ parts }) => parts?.[part] ?? Number.NaN)).toFixed(2)} s`).join(' / ')} a step, best (ours / TRL / plain torch)`,
-      );
+    const products: number[] = [];
+    for (const side of sides) products.push((await side.ask('gemm')).seconds);
+    showSplit(sides, runs, products, context);
     return [
       ...figures('PPO', 'samples/s', PPO.batch, sides, runs, [2, 2]),
       ...coldFigure('PPO', cold, sides[1] as Side),
     ];
   } finally {
     await Promise.all(sides.map((side) => side.end()));
+  }
+}
+
+/**
+ * The parts of a step, best of all rounds, with the share of the machine's rate that the products in them reach. The rate is
+ * the best of all sides: what this machine can do, whoever asks.
+ */
+function showSplit(
+  sides: readonly Side[],
+  runs: readonly Answer[][],
+  products: readonly number[],
+  { say }: BenchmarkContext,
+): void {
+  const { rows, inner, columns } = GEMM;
+  const rate = (2 * rows * inner * columns) / Math.min(...products);
+  const operations = ppoOperations();
+  say(`  ${rows} × ${inner} × ${columns}: ${(rate / 1e9).toFixed(0)} GFLOP/s, the best of all sides`);
+  say(`  seconds of a step (share of that rate): ${sides.map(({ name }) => name).join(' / ')}`);
+  for (const part of ['generate', 'score', 'log-probabilities', 'update']) {
+    const cells = runs.map((side) => {
+      const seconds = Math.min(...side.map(({ parts }) => parts?.[part] ?? Number.NaN));
+      const share = operations[part] && operations[part] / rate / seconds;
+      return `${seconds.toFixed(2)}${share ? ` (${(100 * share).toFixed(0)} %)` : ''}`;
+    });
+    say(`    ${part}: ${cells.join(' / ')}`);
   }
 }
 

@@ -19,3 +19,23 @@ export function rows(count: number, length: number, vocabulary: number, seed: nu
 /** The function that rewards: of the ids alone. */
 export const score = (response: readonly number[]) =>
   response.reduce((sum, id) => sum + (id % 7) - 3, 0) / 10;
+
+/** Of the 70m shape: see `rlhf.ts`. */
+const SHAPE = { layers: 6, width: 512, mlpWidth: 2048, vocabulary: 50304 } as const;
+
+/**
+ * Floating-point operations of the matrix products with weights in the parts of a step of PPO, counted as what must be done:
+ * logits where a response token is predicted, every token once through the trunk, twice the forward pass for gradients.
+ * Products inside attention, 2 % of these, are left out.
+ */
+export function ppoOperations(): Record<string, number> {
+  const { layers, width, mlpWidth, vocabulary } = SHAPE;
+  const token = 2 * layers * width * (4 * width + 2 * mlpWidth);
+  const logits = 2 * width * vocabulary;
+  const { batch, prompt, response, epochs } = PPO;
+  const forward = batch * ((prompt + response - 1) * token + response * logits);
+  return { generate: forward, 'log-probabilities': 2 * forward, update: 3 * epochs * forward };
+}
+
+/** The product that the machine's rate is measured by. */
+export const GEMM = { rows: 4096, inner: 512, columns: 4096, times: 12 } as const;

@@ -4,7 +4,7 @@ import type { Written } from '../../ml/rlhf/complete.ts';
 import { PpoTrainer } from '../../ml/rlhf/ppo.ts';
 import type { PpoLoss } from '../../ml/rlhf/ppo-loss.ts';
 import { PPO_DEFAULTS } from '../../ml/rlhf/ppo-settings.ts';
-import { answer } from './answer.ts';
+import { answer, gemmSeconds } from './answer.ts';
 import { PPO, RATE, rows, score } from './data.ts';
 
 /**
@@ -34,7 +34,7 @@ await answer(async () => {
     ...{ policy, reference, tokenizer, prompts, steps: 1000, seed: 0 },
     reward: {
       description: 'a function of the ids',
-      score: (texts) => texts.map(({ completion }) => score(read(completion))),
+      score: (texts) => part('score', () => texts.map(({ completion }) => score(read(completion)))),
     },
     settings: {
       ...PPO_DEFAULTS.faithful,
@@ -48,19 +48,29 @@ await answer(async () => {
   });
 
   // The trainer's own parts, to give it completions and to time it from outside.
-  const { rollouts, updates } = trainer as unknown as {
+  const inside = trainer as unknown as {
     rollouts: { write(i: number): Written[]; draws(i: number, purpose: string): object };
     updates: { learn(...args: unknown[]): { losses: PpoLoss[] } };
+    record(...args: unknown[]): unknown;
   };
+  const { rollouts, updates } = inside;
   const own = { write: rollouts.write.bind(rollouts), draws: rollouts.draws.bind(rollouts) };
   const learn = updates.learn.bind(updates);
+  const record = inside.record.bind(trainer);
+  const parts: Record<string, number> = {};
+  const part = <T>(name: string, work: () => T): T => {
+    const start = performance.now();
+    const result = work();
+    parts[name] = (performance.now() - start) / 1000;
+    return result;
+  };
+  inside.record = (...args) => part('log-probabilities', () => record(...args));
   let losses: number[] = [];
   updates.learn = (...args) => {
-    const learned = learn(...args);
+    const learned = part('update', () => learn(...args));
     losses = learned.losses.map(({ totalLoss }) => totalLoss);
     return learned;
   };
-  let generated = 0;
   const timed = async (i: number) => {
     const start = performance.now();
     await trainer.step(i);
@@ -84,14 +94,10 @@ await answer(async () => {
     },
     async step(i: number) {
       prompts.splice(0, prompts.length, ...promptsOf(i));
-      rollouts.write = (step) => {
-        const start = performance.now();
-        const written = own.write(step);
-        generated = (performance.now() - start) / 1000;
-        return written;
-      };
+      rollouts.write = (step) => part('generate', () => own.write(step));
       const seconds = await timed(i);
-      return { seconds, check: [], parts: { generate: generated, learn: seconds - generated } };
+      return { seconds, check: [], parts: { ...parts } };
     },
+    gemm: () => ({ seconds: gemmSeconds(), check: [], parts: {} }),
   };
 });

@@ -4,7 +4,7 @@ import sys
 import time
 
 import torch
-from data import BATCH, EPOCHS, MINI_BATCH, PROMPT, RATE, RESPONSE, answer, rows, score
+from data import BATCH, EPOCHS, MINI_BATCH, PROMPT, RATE, RESPONSE, answer, gemm, rows, score
 
 torch.set_num_threads(2)
 
@@ -40,7 +40,9 @@ class Ppo:
         return token_log_probs(logits, ids[:, PROMPT:]), self.head(hidden).squeeze(-1)
 
     def learn(self, ids, order):
+        began = time.perf_counter()
         scores = torch.tensor([score(row[PROMPT:].tolist()) for row in ids])
+        scored = time.perf_counter()
         with torch.no_grad():
             old, values = self.forward(ids)
             hidden = self.reference.gpt_neox(ids, use_cache=False).last_hidden_state[:, PROMPT - 1 : -1]
@@ -54,6 +56,7 @@ class Ppo:
                 advantages[:, t] = last
             returns = advantages + values
             advantages = whiten(advantages)
+        recorded = time.perf_counter()
         losses = []
         for _ in range(EPOCHS):
             shuffled = order()
@@ -72,14 +75,19 @@ class Ppo:
                 losses.append(loss.item())
         error = min(0.2, max(-0.2, kl.sum(1).mean().item() / 6 - 1))
         self.beta *= 1 + error * BATCH / 10000
-        return losses
+        parts = {
+            "score": scored - began,
+            "log-probabilities": recorded - scored,
+            "update": time.perf_counter() - recorded,
+        }
+        return losses, parts
 
     def gate(self, i):
         """A step on given completions, in the given order: its losses."""
         queries = torch.tensor(rows(BATCH, PROMPT, self.vocabulary, 1 + i))
         responses = torch.tensor(rows(BATCH, RESPONSE, self.vocabulary, 1001 + i))
         start = time.perf_counter()
-        losses = self.learn(torch.cat([queries, responses], 1), lambda: torch.arange(BATCH))
+        losses, _ = self.learn(torch.cat([queries, responses], 1), lambda: torch.arange(BATCH))
         return time.perf_counter() - start, losses, {}
 
     def step(self, i):
@@ -91,10 +99,9 @@ class Ppo:
                 max_new_tokens=RESPONSE, min_new_tokens=RESPONSE, pad_token_id=0,
             )
         generated = time.perf_counter()
-        self.learn(ids, lambda: torch.randperm(BATCH))
-        end = time.perf_counter()
-        return end - start, [], {"generate": generated - start, "learn": end - generated}
+        _, parts = self.learn(ids, lambda: torch.randperm(BATCH))
+        return time.perf_counter() - start, [], {"generate": generated - start, **parts}
 
 
 ppo = Ppo(sys.argv[1])
-answer(f"torch {torch.__version__}", {"gate": ppo.gate, "step": ppo.step})
+answer(f"torch {torch.__version__}", {"gate": ppo.gate, "step": ppo.step, "gemm": gemm})

@@ -12,7 +12,7 @@ torch.set_num_threads(2)
 
 import transformers  # noqa: E402
 import trl  # noqa: E402
-from data import BATCH, EPOCHS, MINI_BATCH, PROMPT, RATE, RESPONSE, answer, rows, score  # noqa: E402
+from data import BATCH, EPOCHS, MINI_BATCH, PROMPT, RATE, RESPONSE, answer, gemm, rows, score  # noqa: E402
 
 
 class Tokenizer(transformers.PreTrainedTokenizer):
@@ -65,8 +65,15 @@ class Ppo:
 
     def learn(self, queries, responses):
         self.losses = []
+        began = time.perf_counter()
         scores = [torch.tensor(score(r.tolist())) for r in responses]
-        self.trainer.step(queries, responses, scores)
+        scored = time.perf_counter()
+        stats = self.trainer.step(queries, responses, scores)
+        return {
+            "score": scored - began,
+            "log-probabilities": stats["time/ppo/forward_pass"] + stats["time/ppo/compute_rewards"],
+            "update": stats["time/ppo/optimize_step"],
+        }
 
     def gate(self, i):
         """A step on given completions, in the given order: its losses."""
@@ -87,10 +94,9 @@ class Ppo:
             max_new_tokens=RESPONSE, min_new_tokens=RESPONSE, pad_token_id=0, eos_token_id=None,
         )
         generated = time.perf_counter()
-        self.learn(queries, responses)
-        end = time.perf_counter()
-        return end - start, [], {"generate": generated - start, "learn": end - generated}
+        parts = self.learn(queries, responses)
+        return time.perf_counter() - start, [], {"generate": generated - start, **parts}
 
 
 ppo = Ppo(sys.argv[1])
-answer(f"trl {trl.__version__}, torch {torch.__version__}", {"gate": ppo.gate, "step": ppo.step})
+answer(f"trl {trl.__version__}, torch {torch.__version__}", {"gate": ppo.gate, "step": ppo.step, "gemm": gemm})
