@@ -6,6 +6,7 @@ import { createModel } from '../ml/models/initialise.ts';
 import { saveModel } from '../ml/models/save.ts';
 import { stream } from '../ml/random/stream.ts';
 import { type Answer, Side } from './lib/conversation.ts';
+import { profileLine } from './lib/op-profile.ts';
 import { median } from './lib/processes.ts';
 import { peerPython } from './lib/python.ts';
 import type { Benchmark, BenchmarkContext, Figure } from './types.ts';
@@ -163,6 +164,10 @@ async function measure(shape: Shape, programs: Programs, context: BenchmarkConte
       context.say(
         `  best ${rates.map((x) => x.toFixed(0)).join(' / ')} tok/s, medians ${medians.map((x) => x.toFixed(0)).join(' / ')}, shares of the GEMM rate ${shares.join(' / ')} (ours / torch / torch with our allocator setting); other processes took ${foreign.toFixed(2)} cores`,
       );
+      if (a < work.bar * b) {
+        const { parts = {} } = await ours.ask('profile', work.task, work.arguments);
+        context.say(`  below the bar; where ours spends its time: ${profileLine(parts)}`);
+      }
     }
     context.say(`${shape.name}: load and touch every weight`);
     const loads = await inTurn(sides, 'load', [], 4);

@@ -6,6 +6,7 @@ import { createModel } from '../ml/models/initialise.ts';
 import { saveModel } from '../ml/models/save.ts';
 import { stream } from '../ml/random/stream.ts';
 import { type Answer, Side } from './lib/conversation.ts';
+import { profileLine } from './lib/op-profile.ts';
 import { median } from './lib/processes.ts';
 import { furtherPython, peerPython } from './lib/python.ts';
 import { DPO, GEMM, PPO, ppoOperations } from './rlhf/data.ts';
@@ -56,6 +57,8 @@ async function ppo(directory: string, context: BenchmarkContext): Promise<Figure
     const products: number[] = [];
     for (const side of sides) products.push((await side.ask('gemm')).seconds);
     showSplit(sides, runs, products, context);
+    const { parts = {} } = await (sides[0] as Side).ask('profile', 200);
+    context.say(`  the ops of a step of ours: ${profileLine(parts, 14)}`);
     return [
       ...figures('PPO', 'samples/s', PPO.batch, sides, runs, [2, 2]),
       ...coldFigure('PPO', cold, sides[1] as Side),

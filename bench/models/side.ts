@@ -7,6 +7,7 @@ import { loadModel } from '../../ml/models/load.ts';
 import type { LanguageModel } from '../../ml/models/types.ts';
 import { constantSchedule } from '../../ml/optimisers/schedules/constant.ts';
 import { stream } from '../../ml/random/stream.ts';
+import { opProfile } from '../lib/op-profile.ts';
 
 /**
  * Our side of the benchmark of models, a process of its own like the peer's (peer.py): a request a line,
@@ -16,6 +17,8 @@ import { stream } from '../../ml/random/stream.ts';
 interface Answer {
   seconds: number;
   check: number[];
+  /** Of `profile`: seconds by op. */
+  parts?: Record<string, number>;
 }
 
 const directory = process.argv[2] as string;
@@ -120,6 +123,13 @@ const tasks: Record<string, (...args: never[]) => Promise<Answer> | Answer> = {
     const seconds = since(start);
     lm.dispose();
     return { seconds, check: [total] };
+  },
+
+  /** Another task's ops. */
+  async profile(task: string, args: never[]) {
+    const start = performance.now();
+    const parts = await opProfile(() => tasks[task]?.(...args));
+    return { seconds: since(start), check: [], parts };
   },
 
   async first_token() {

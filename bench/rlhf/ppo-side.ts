@@ -4,6 +4,7 @@ import type { Written } from '../../ml/rlhf/complete.ts';
 import { PpoTrainer } from '../../ml/rlhf/ppo.ts';
 import type { PpoLoss } from '../../ml/rlhf/ppo-loss.ts';
 import { PPO_DEFAULTS } from '../../ml/rlhf/ppo-settings.ts';
+import { opProfile } from '../lib/op-profile.ts';
 import { answer, gemmSeconds } from './answer.ts';
 import { PPO, RATE, rows, score } from './data.ts';
 
@@ -97,6 +98,15 @@ await answer(async () => {
       rollouts.write = (step) => part('generate', () => own.write(step));
       const seconds = await timed(i);
       return { seconds, check: [], parts: { ...parts } };
+    },
+    /** The ops of a step. */
+    async profile(i: number) {
+      prompts.splice(0, prompts.length, ...promptsOf(i));
+      let seconds = 0;
+      const ops = await opProfile(async () => {
+        seconds = await timed(i);
+      });
+      return { seconds, check: [], parts: ops };
     },
     gemm: () => ({ seconds: gemmSeconds(), check: [], parts: {} }),
   };
