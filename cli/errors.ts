@@ -65,10 +65,11 @@ const NOT_FOUND = 5;
 const PERMISSION_DENIED = 7;
 const UNAUTHENTICATED = 16;
 /**
- * What calls end in when a server goes away under them or is overloaded: CANCELLED (its connection was closed), UNKNOWN
- * (a shard was), DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED, UNAVAILABLE.
+ * What calls end in when a server or worker goes away under them or is overloaded: CANCELLED (its connection was closed),
+ * UNKNOWN (a shard was), DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, FAILED_PRECONDITION (a query, and no worker has asked for
+ * work for a while), ABORTED, UNAVAILABLE.
  */
-const AWAY: ReadonlySet<number> = new Set([1, 2, 4, 8, 10, 14]);
+const AWAY: ReadonlySet<number> = new Set([1, 2, 4, 8, 9, 10, 14]);
 
 export function grpcCode(error: unknown): number | undefined {
   for (let at = error; at instanceof Error; at = at.cause) {
