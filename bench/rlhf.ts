@@ -6,10 +6,11 @@ import { createModel } from '../ml/models/initialise.ts';
 import { saveModel } from '../ml/models/save.ts';
 import { stream } from '../ml/random/stream.ts';
 import { type Answer, Side } from './lib/conversation.ts';
+import { GEMM, gemmRate } from './lib/gemm.ts';
 import { profileLine } from './lib/op-profile.ts';
 import { median } from './lib/processes.ts';
 import { furtherPython, peerPython } from './lib/python.ts';
-import { DPO, GEMM, PPO, ppoOperations } from './rlhf/data.ts';
+import { DPO, PPO, ppoOperations } from './rlhf/data.ts';
 import type { Benchmark, BenchmarkContext, Figure } from './types.ts';
 
 /**
@@ -79,7 +80,7 @@ function showSplit(
   { say }: BenchmarkContext,
 ): void {
   const { rows, inner, columns } = GEMM;
-  const rate = (2 * rows * inner * columns) / Math.min(...products);
+  const rate = gemmRate(Math.min(...products));
   const operations = ppoOperations();
   say(`  ${rows} × ${inner} × ${columns}: ${(rate / 1e9).toFixed(0)} GFLOP/s, the best of all sides`);
   say(`  seconds of a step (share of that rate): ${sides.map(({ name }) => name).join(' / ')}`);
@@ -295,6 +296,7 @@ const python = (
 ) =>
   Side.start(name, [program, join(context.root, 'bench/rlhf', file), ...args], {
     OMP_NUM_THREADS: String(THREADS),
+    PYTHONPATH: join(context.root, 'bench/lib'),
   });
 
 async function startAll(starts: readonly (() => Promise<Side>)[]): Promise<Side[]> {

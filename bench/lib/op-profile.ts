@@ -31,13 +31,12 @@ export async function opProfile(work: () => unknown): Promise<Record<string, num
     };
   const executeOp = timed(null, binding.executeOp as (...args: unknown[]) => unknown);
   const tensorDataSync = timed('read back', binding.tensorDataSync as (...args: unknown[]) => unknown);
-  backend.binding = new Proxy(binding, {
-    get: (target, key) =>
-      key === 'executeOp'
-        ? executeOp
-        : key === 'tensorDataSync'
-          ? tensorDataSync
-          : Reflect.get(target, key, target),
+  // A bare object as the target: the binding's own properties may not be seen differently through a proxy.
+  backend.binding = new Proxy({} as Binding, {
+    get(_target, key) {
+      if (key === 'executeOp') return executeOp;
+      return key === 'tensorDataSync' ? tensorDataSync : Reflect.get(binding, key);
+    },
   });
   const start = performance.now();
   try {

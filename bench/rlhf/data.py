@@ -1,9 +1,4 @@
-"""What all sides of the benchmarks of RLHF share: the same ids and scores as in data.ts, and the answering of requests."""
-
-import json
-import resource
-import sys
-import time
+"""What all sides of the benchmarks of RLHF share: the same ids and scores as in data.ts."""
 
 PROMPT = 16
 RESPONSE = 32
@@ -11,9 +6,6 @@ BATCH = 16
 MINI_BATCH = 8
 EPOCHS = 4
 RATE = 1e-5
-# The product that the machine's rate is measured by.
-GEMM = (4096, 512, 4096)
-GEMM_TIMES = 12
 
 
 def numbers(count, vocabulary, seed=1):
@@ -32,27 +24,3 @@ def score(response):
 def rows(count, length, vocabulary, seed):
     ids = numbers(count * length, vocabulary, seed)
     return [ids[i * length : (i + 1) * length] for i in range(count)]
-
-
-def gemm():
-    """The best time of one product, in seconds."""
-    import torch
-
-    rows, inner, columns = GEMM
-    a, b = torch.ones(rows, inner), torch.ones(inner, columns)
-    best = float("inf")
-    for _ in range(GEMM_TIMES):
-        start = time.perf_counter()
-        torch.mm(a, b)
-        best = min(best, time.perf_counter() - start)
-    return best, [], {}
-
-
-def answer(version, tasks):
-    print(json.dumps({"version": version}), flush=True)
-    for line in sys.stdin:
-        request = json.loads(line)
-        seconds, check, parts = tasks[request["task"]](*request.get("arguments", []))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        reply = {"seconds": seconds, "check": check, "parts": parts, "peakMegabytes": peak}
-        print(json.dumps(reply), flush=True)

@@ -36,6 +36,3 @@ export function ppoOperations(): Record<string, number> {
   const forward = batch * ((prompt + response - 1) * token + response * logits);
   return { generate: forward, 'log-probabilities': 2 * forward, update: 3 * epochs * forward };
 }
-
-/** The product that the machine's rate is measured by. */
-export const GEMM = { rows: 4096, inner: 512, columns: 4096, times: 12 } as const;

@@ -2,7 +2,7 @@ import { loadModel } from '../../ml/models/load.ts';
 import { DpoTrainer } from '../../ml/preferences/dpo.ts';
 import { fillLogProbs, noLogProbs } from '../../ml/preferences/log-probs.ts';
 import type { TokenPair } from '../../ml/preferences/token-pairs.ts';
-import { answer } from './answer.ts';
+import { answer } from '../lib/answer.ts';
 import { DPO, RATE, rows } from './data.ts';
 
 /**

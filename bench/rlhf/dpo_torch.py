@@ -4,7 +4,8 @@ import sys
 import time
 
 import torch
-from data import RATE, answer, rows
+from answering import answer
+from data import RATE, rows
 
 torch.set_num_threads(2)
 

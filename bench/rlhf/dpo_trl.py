@@ -15,7 +15,8 @@ import datasets  # noqa: E402
 import tokenizers  # noqa: E402
 import transformers  # noqa: E402
 import trl  # noqa: E402
-from data import RATE, answer, rows  # noqa: E402
+from answering import answer  # noqa: E402
+from data import RATE, rows  # noqa: E402
 
 datasets.disable_progress_bars()
 transformers.utils.logging.set_verbosity_error()

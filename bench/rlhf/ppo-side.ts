@@ -4,8 +4,9 @@ import type { Written } from '../../ml/rlhf/complete.ts';
 import { PpoTrainer } from '../../ml/rlhf/ppo.ts';
 import type { PpoLoss } from '../../ml/rlhf/ppo-loss.ts';
 import { PPO_DEFAULTS } from '../../ml/rlhf/ppo-settings.ts';
+import { answer } from '../lib/answer.ts';
+import { gemmSeconds } from '../lib/gemm.ts';
 import { opProfile } from '../lib/op-profile.ts';
-import { answer, gemmSeconds } from './answer.ts';
 import { PPO, RATE, rows, score } from './data.ts';
 
 /**

@@ -4,7 +4,8 @@ import sys
 import time
 
 import torch
-from data import BATCH, EPOCHS, MINI_BATCH, PROMPT, RATE, RESPONSE, answer, gemm, rows, score
+from answering import answer, gemm
+from data import BATCH, EPOCHS, MINI_BATCH, PROMPT, RATE, RESPONSE, rows, score
 
 torch.set_num_threads(2)
 

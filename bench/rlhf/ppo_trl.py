@@ -12,7 +12,8 @@ torch.set_num_threads(2)
 
 import transformers  # noqa: E402
 import trl  # noqa: E402
-from data import BATCH, EPOCHS, MINI_BATCH, PROMPT, RATE, RESPONSE, answer, gemm, rows, score  # noqa: E402
+from answering import answer, gemm  # noqa: E402
+from data import BATCH, EPOCHS, MINI_BATCH, PROMPT, RATE, RESPONSE, rows, score  # noqa: E402
 
 
 class Tokenizer(transformers.PreTrainedTokenizer):

@@ -1,6 +1,5 @@
 import { createInterface } from 'node:readline';
-import { engineDescription, startEngine, tensorflow } from '../../ml/engine/engine.ts';
-import { GEMM } from './data.ts';
+import { engineDescription, startEngine } from '../../ml/engine/engine.ts';
 
 /** One task's answer: seconds of the work alone, numbers that all sides must agree on, seconds of its parts. */
 export interface TaskAnswer {
@@ -9,24 +8,9 @@ export interface TaskAnswer {
   parts: Record<string, number>;
 }
 
-/** The best time of one product, as data.py measures it on the other sides. */
-export function gemmSeconds(): number {
-  const tf = tensorflow();
-  const a = tf.ones([GEMM.rows, GEMM.inner]);
-  const b = tf.ones([GEMM.inner, GEMM.columns]);
-  let best = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < GEMM.times; i++) {
-    const start = performance.now();
-    tf.matMul(a, b).dispose();
-    best = Math.min(best, (performance.now() - start) / 1000);
-  }
-  tf.dispose([a, b]);
-  return best;
-}
-
 export type Tasks = Record<string, (...args: never[]) => Promise<TaskAnswer> | TaskAnswer>;
 
-/** Answers a JSON line by a JSON line, as data.py does on the other sides. */
+/** Answers a JSON line by a JSON line, as answering.py does on the other sides. */
 export async function answer(open: () => Promise<Tasks>): Promise<void> {
   await startEngine();
   const tasks = await open();
