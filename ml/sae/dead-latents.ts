@@ -48,3 +48,7 @@ export function firedOf(features: number, indices: Int32Array, values: Float32Ar
   for (let i = 0; i < indices.length; i++) if (values[i]! > 0) fired_F[indices[i]!] = 1;
   return fired_F;
 }
+
+/** What `observe` takes in, from how often each feature fired, or the sum of its activations, none of them negative. */
+export const firedWhere = (sums_F: ArrayLike<number>): Uint8Array =>
+  Uint8Array.from(sums_F, (sum) => (sum > 0 ? 1 : 0));

@@ -8,7 +8,7 @@ import type { HookSite } from '../models/types.ts';
  * variant. Works in the model's own units: any scaling used in training is folded into the biases.
  *
  *   encode   f = activation((x - pre_bias) W_enc + b_enc)
- *   decode   x_hat = f W_dec + b_dec
+ *   decode   x_hat = f W_dec + b_dec  (+ x W_skip^T, with a skip connection)
  *
  * Every variant can be written so: batch-top-k, once trained, is `jumprelu` with one threshold for all features, and a
  * gated autoencoder (with tied encoders) is `jumprelu` with a threshold each.
@@ -19,17 +19,23 @@ export interface Dictionary {
   /** The block (0-based) and the place in it that it reads. */
   readonly layer: number;
   readonly site: HookSite;
-  /** D, the width of the activations. */
+  /** D, the width of the activations that it reads. */
   readonly width: number;
+  /** E, the width of those that it reconstructs: D, but for a transcoder. */
+  readonly outputWidth: number;
   /** F, the number of features. */
   readonly features: number;
-  /** One row a feature: the direction that it writes, f * row. [F, D] */
+  /** One row a feature: the direction that it writes, f * row. [F, E] */
   readonly decoder_FD: tf.Tensor2D;
   readonly config: DictionaryConfig;
   /** Feature activations, all >= 0. acts [N, D] -> [N, F]. The caller disposes of the result. */
   encode(acts_ND: tf.Tensor2D): tf.Tensor2D;
-  /** Reconstruction in the model's units. features [N, F] -> [N, D]. The caller disposes of the result. */
-  decode(features_NF: tf.Tensor2D): tf.Tensor2D;
+  /**
+   * Reconstruction in the model's units. features [N, F] -> [N, E]. The caller disposes of the result.
+   *
+   * @param acts_ND what was read: needed where there is a skip connection
+   */
+  decode(features_NF: tf.Tensor2D, acts_ND?: tf.Tensor2D): tf.Tensor2D;
   dispose(): void;
 }
 
@@ -63,6 +69,13 @@ export interface DictionaryConfig {
   maxLength: number;
   /** The parameters of the step that trained it, with defaults filled in. */
   training: Record<string, unknown>;
+  /** Of a transcoder: what it reconstructs instead of what it reads. */
+  writes?: { layer: number; site: HookSite; width: number; skip: boolean };
+  /**
+   * Of a dictionary of two models: whether it reads the difference tuned - base, or both side by side, base first (then
+   * `width` is that of both). `model` is the base, `tuned` the digest of the other.
+   */
+  pair?: { reads: 'difference' | 'both'; tuned: string };
 }
 
 /** Float32 weights as stored: W_enc [D, F], W_dec [F, D], b_enc [F], b_dec [D]; threshold [F] with `jumprelu` only. */
@@ -72,22 +85,27 @@ export interface DictionaryWeights {
   b_enc: Float32Array;
   b_dec: Float32Array;
   threshold?: Float32Array;
+  /** [E, D], of a transcoder with a skip connection. Then W_dec is [F, E], b_dec [E]. */
+  W_skip?: Float32Array;
 }
 
 /** A dictionary from its weights. */
 export function createDictionary(config: DictionaryConfig, weights: DictionaryWeights): Dictionary {
   const tf = tensorflow();
   const { width, features } = config;
+  const outputWidth = config.writes?.width ?? width;
   const encoder_DF = tf.tensor2d(weights.W_enc, [width, features]);
-  const decoder_FD = tf.tensor2d(weights.W_dec, [features, width]);
+  const decoder_FD = tf.tensor2d(weights.W_dec, [features, outputWidth]);
   const encoderBias_F = tf.tensor1d(weights.b_enc);
   const decoderBias_D = tf.tensor1d(weights.b_dec);
   const threshold_F = weights.threshold ? tf.tensor1d(weights.threshold) : null;
+  const skip_ED = weights.W_skip ? tf.tensor2d(weights.W_skip, [outputWidth, width]) : null;
   return {
     variant: config.variant,
     layer: config.layer,
     site: config.site,
     width,
+    outputWidth,
     features,
     decoder_FD,
     config,
@@ -105,9 +123,16 @@ export function createDictionary(config: DictionaryConfig, weights: DictionaryWe
             return positive_NF.mul<tf.Tensor2D>(pre_NF.greater(threshold_F!).cast('float32'));
         }
       }),
-    decode: (features_NF) =>
-      tf.tidy(() => tf.matMul(features_NF, decoder_FD).add<tf.Tensor2D>(decoderBias_D)),
-    dispose: () => tf.dispose([encoder_DF, decoder_FD, encoderBias_F, decoderBias_D, threshold_F ?? []]),
+    decode: (features_NF, acts_ND) =>
+      tf.tidy(() => {
+        const own_NE = tf.matMul(features_NF, decoder_FD).add<tf.Tensor2D>(decoderBias_D);
+        if (!skip_ED) return own_NE;
+        if (!acts_ND)
+          throw new Error('A transcoder with a skip connection needs what was read to reconstruct');
+        return own_NE.add<tf.Tensor2D>(tf.matMul(acts_ND, skip_ED, false, true));
+      }),
+    dispose: () =>
+      tf.dispose([encoder_DF, decoder_FD, encoderBias_F, decoderBias_D, threshold_F ?? [], skip_ED ?? []]),
   };
 }
 

@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { dataOf } from '../engine/data-of.ts';
 import { tensorflow } from '../engine/engine.ts';
 import { linear } from '../engine/linear.ts';
+import { firedWhere } from './dead-latents.ts';
 import { withUnitRows } from './decoder-norm.ts';
 import type { Activation } from './dictionary.ts';
 import { reluGradients } from './relu-gradients.ts';
@@ -73,24 +74,32 @@ export class L1TiedAutoencoder implements SparseAutoencoder {
     const tf = tensorflow();
     const [B, D] = acts_BD.shape;
     const l1 = this.options.l1 * sparsity;
-    const { losses, ...gradients } = tf.tidy(() => {
+    const { losses, sums_F, ...gradients } = tf.tidy(() => {
       const rows_FD = this.rows();
       const features_BF = linear(acts_BD, rows_FD, this.encoderBias_F).relu<tf.Tensor2D>();
       const error_BD = tf.tidy(() =>
         acts_BD.sub<tf.Tensor2D>(tf.matMul(features_BF, rows_FD).add(this.decoderBias_D)),
       );
       const reconstruction = error_BD.square().mean<tf.Scalar>();
-      const sum = features_BF.sum().div<tf.Scalar>(B);
+      const sums_F = features_BF.sum<tf.Tensor1D>(0);
+      const sum = sums_F.sum().div<tf.Scalar>(B);
       const slopes = reluGradients(acts_BD, features_BF, error_BD.mul(-2 / (B * D)), rows_FD, l1 / B);
       const tied_FD = slopes.encoder_FD.add<tf.Tensor2D>(slopes.decoder_FD);
       return {
         losses: { loss: reconstruction.add<tf.Scalar>(sum.mul(l1)), reconstruction, l1: sum },
+        sums_F,
         encoder: this.options.norm === 'in-graph' ? this.throughNorm(tied_FD, rows_FD) : tied_FD,
         encoder_bias: slopes.encoderBias_F,
         decoder_bias: slopes.decoderBias_D,
       };
     });
-    return { losses, gradients: new Map(Object.entries(gradients) as [ParameterName, tf.Tensor][]) };
+    const fired_F = firedWhere(sums_F.dataSync());
+    sums_F.dispose();
+    return {
+      losses,
+      gradients: new Map(Object.entries(gradients) as [ParameterName, tf.Tensor][]),
+      fired_F,
+    };
   }
 
   inferenceWeights(): InferenceWeights {

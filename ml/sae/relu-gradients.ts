@@ -5,12 +5,12 @@ import { reluGradient } from '../engine/relu-gradient.ts';
 /**
  * The backward pass that the ReLU variants share:
  *
- *   f = relu(input W_enc^T + b_enc),  x_hat = f W_dec + b_dec,  loss = R(x_hat) + l1 * sum f
+ *   f = relu(input W_enc^T + b_enc),  x_hat = f W_dec + b_dec,  loss = R(x_hat) + P(f)
  *
  * Must run inside `tf.tidy`.
  *
  * @param gradient_BD dR/dx_hat
- * @param l1 dloss/df of the penalty, a constant: f >= 0
+ * @param penalty dP/df where f > 0: one number for all, one a feature, or one for each [B, F]
  * @returns dloss/dparameter, without what a decoder bias does when it is also subtracted from the input
  */
 export function reluGradients(
@@ -18,7 +18,7 @@ export function reluGradients(
   features_BF: tf.Tensor2D,
   gradient_BD: tf.Tensor2D,
   decoder_FD: tf.Tensor2D,
-  l1: number,
+  penalty: number | tf.Tensor,
 ): {
   encoder_FD: tf.Tensor2D;
   decoder_FD: tf.Tensor2D;
@@ -27,7 +27,7 @@ export function reluGradients(
 } {
   const tf = tensorflow();
   const pre_BF = tf.tidy(() =>
-    reluGradient(tf.matMul(gradient_BD, decoder_FD, false, true).add<tf.Tensor2D>(l1), features_BF),
+    reluGradient(tf.matMul(gradient_BD, decoder_FD, false, true).add<tf.Tensor2D>(penalty), features_BF),
   );
   return {
     encoder_FD: tf.matMul(pre_BF, input_BD, true),

@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { tensorflow } from '../engine/engine.ts';
 import { linear } from '../engine/linear.ts';
+import { firedWhere } from './dead-latents.ts';
 import type { Activation } from './dictionary.ts';
 import { reluGradients } from './relu-gradients.ts';
 import type { InferenceWeights, ParameterName, SparseAutoencoder, StepContext, StepResult } from './types.ts';
@@ -41,30 +42,33 @@ export class StandardAutoencoder extends UntiedParameters implements SparseAutoe
     return tf.tidy(() => linear(acts_BD.sub(this.decoderBias_D), this.encoder_FD, this.encoderBias_F).relu());
   }
 
-  decode(features_BF: tf.Tensor2D): tf.Tensor2D {
-    const tf = tensorflow();
-    return tf.tidy(() => tf.matMul(features_BF, this.decoder_FD).add<tf.Tensor2D>(this.decoderBias_D));
-  }
-
   backward(acts_BD: tf.Tensor2D, { sparsity }: StepContext): StepResult {
     const tf = tensorflow();
     const B = acts_BD.shape[0];
     const l1 = this.options.l1 * sparsity;
-    const { losses, ...gradients } = tf.tidy(() => {
+    const { losses, sums_F, ...gradients } = tf.tidy(() => {
       const input_BD = acts_BD.sub<tf.Tensor2D>(this.decoderBias_D);
       const features_BF = linear(input_BD, this.encoder_FD, this.encoderBias_F).relu<tf.Tensor2D>();
       const error_BD = tf.tidy(() => input_BD.sub<tf.Tensor2D>(tf.matMul(features_BF, this.decoder_FD)));
       const reconstruction = error_BD.square().sum().div<tf.Scalar>(B);
-      const sum = features_BF.sum().div<tf.Scalar>(B);
+      const sums_F = features_BF.sum<tf.Tensor1D>(0);
+      const sum = sums_F.sum().div<tf.Scalar>(B);
       const slopes = reluGradients(input_BD, features_BF, error_BD.mul(-2 / B), this.decoder_FD, l1 / B);
       return {
         losses: { loss: reconstruction.add<tf.Scalar>(sum.mul(l1)), reconstruction, l1: sum },
+        sums_F,
         encoder: slopes.encoder_FD,
         decoder: slopes.decoder_FD,
         encoder_bias: slopes.encoderBias_F,
         decoder_bias: slopes.decoderBias_D.add<tf.Tensor1D>(this.inputBiasGradient(slopes.encoderBias_F)),
       };
     });
-    return { losses, gradients: new Map(Object.entries(gradients) as [ParameterName, tf.Tensor][]) };
+    const fired_F = firedWhere(sums_F.dataSync());
+    sums_F.dispose();
+    return {
+      losses,
+      gradients: new Map(Object.entries(gradients) as [ParameterName, tf.Tensor][]),
+      fired_F,
+    };
   }
 }

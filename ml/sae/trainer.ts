@@ -5,6 +5,7 @@ import { clipByGlobalNorm } from '../optimisers/clip.ts';
 import type { Schedule } from '../optimisers/schedules/types.ts';
 import type { Optimiser } from '../optimisers/types.ts';
 import { DeadLatents } from './dead-latents.ts';
+import { type ResamplingOptions, resample, resamplesAfter, withoutMomentsOf } from './resampling.ts';
 import { ThresholdAverage } from './threshold.ts';
 import type { SparseAutoencoder } from './types.ts';
 
@@ -21,12 +22,14 @@ export interface TrainerOptions {
   deadAfter: number;
   /** The running threshold of top-k variants: its decay and the step (0-based) it starts at. */
   threshold: { beta: number; from: number };
+  /** Starts dead features anew. */
+  resampling?: ResamplingOptions;
 }
 
 /** Everything that later steps depend on; fits `LoopState` of compute. */
 export interface TrainerState {
   tensors: Record<string, { dtype: 'F32' | 'I32'; shape: number[]; data: Float32Array | Int32Array }>;
-  json: { optimiserSteps: number; threshold: number | null };
+  json: { optimiserSteps: number; threshold: number | null; autoencoder?: unknown };
 }
 
 /** Trains one autoencoder: gradients, constraints, clipping, Adam, constraints. */
@@ -65,10 +68,20 @@ export class Trainer {
     if (options.maxGradientNorm !== null) clipByGlobalNorm(gradients, options.maxGradientNorm);
     this.optimiser.step(gradients, options.learningRate * options.schedule(i));
     autoencoder.constrainParameters?.();
+    if (options.resampling && resamplesAfter(options.resampling, i))
+      this.resample(i, acts_BD, options.resampling);
     for (const gradient of gradients.values()) gradient.dispose();
     const values = Object.entries(losses).map(([name, loss]) => [name, loss.dataSync()[0] as number]);
     tensorflow().dispose(losses);
     return { ...Object.fromEntries(values), ...(fired_F ? { dead: dead.length } : {}) };
+  }
+
+  private resample(i: number, acts_BD: tf.Tensor2D, options: ResamplingOptions): void {
+    const dead = this.latents.dead();
+    if (dead.length === 0) return;
+    const anew = resample(this.autoencoder, acts_BD, dead, i, options);
+    this.optimiser.load(withoutMomentsOf(this.optimiser.state(), anew));
+    this.latents.revive(anew);
   }
 
   state(): TrainerState {
@@ -77,6 +90,7 @@ export class Trainer {
       tensors: { dead: { dtype: 'I32', shape: [this.autoencoder.features], data: this.latents.state() } },
       json: { optimiserSteps: json.steps, threshold: this.threshold },
     };
+    if (this.autoencoder.state) state.json.autoencoder = this.autoencoder.state();
     for (const [name, tensor] of Object.entries(tensors)) state.tensors[`optimiser/${name}`] = tensor;
     for (const [name, parameter] of this.autoencoder.parameters) {
       const data = parameter.dataSync() as Float32Array;
@@ -105,6 +119,7 @@ export class Trainer {
     });
     this.latents.restore(stored('dead').data as Int32Array);
     this.thresholdAverage.restore(json.optimiserSteps, json.threshold);
+    this.autoencoder.restore?.(json.autoencoder);
   }
 
   dispose(): void {

@@ -45,6 +45,8 @@ export interface InferenceWeights {
   decoderBias_D: Float32Array;
   /** With activation `jumprelu`: pre-activations at or below it count as 0. In training units, >= 0. */
   threshold_F?: Float32Array;
+  /** Of a transcoder with a skip connection: y_hat has x W^T too. [E, D] */
+  skip_ED?: Float32Array;
 }
 
 /** One variant in training. Works on activations already scaled for training. */
@@ -66,11 +68,18 @@ export interface SparseAutoencoder {
   decode(features_BF: tf.Tensor2D): tf.Tensor2D;
   /** Losses on a batch and their gradients. */
   backward(acts_BD: tf.Tensor2D, context: StepContext): StepResult;
-  /** What a dictionary is made of, in training units: tied and normalised weights as they act. */
-  inferenceWeights(): InferenceWeights;
+  /**
+   * What a dictionary is made of, in training units: tied and normalised weights as they act.
+   *
+   * @param threshold the running threshold, for variants whose dictionaries use it; null before there is one
+   */
+  inferenceWeights(threshold?: number | null): InferenceWeights;
   /** Replaces gradients before they are clipped, disposing of those replaced. */
   constrainGradients?(gradients: Map<ParameterName, tf.Tensor>): void;
   /** Restores what must hold between steps, such as unit norms. */
   constrainParameters?(): void;
+  /** What later steps depend on beside the parameters and the step; goes through JSON. */
+  state?(): unknown;
+  restore?(state: unknown): void;
   dispose(): void;
 }

@@ -4,6 +4,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { run as capture } from '../../../activities/kinds/activations.capture.ts';
 import { run as evaluate } from '../../../activities/kinds/sae.evaluate.ts';
 import { run as train } from '../../../activities/kinds/sae.train.ts';
+import { validateParameters } from '../../../compiler/kinds/validate.ts';
 import { openActivations } from '../../../ml/activations/read.ts';
 import { tensorflow } from '../../../ml/engine/engine.ts';
 import { readSafetensors } from '../../../ml/models/safetensors.ts';
@@ -12,6 +13,7 @@ import { loadDictionary } from '../../../ml/sae/load.ts';
 import { measure } from '../../../ml/sae/measure.ts';
 import { totalMoments } from '../../../ml/sae/metrics/moments.ts';
 import { fractionUnexplained } from '../../../ml/sae/metrics/variance-explained.ts';
+import type { Json } from '../../../store/types.ts';
 import { readDirectory } from '../activations/directories.ts';
 import { type BodyRun, directoryOf, runBody } from '../activations/run-body.ts';
 import { modelArtifact, randomTexts, textsArtifact, WIDTH } from '../activations/small-model.ts';
@@ -20,11 +22,6 @@ const tf = tensorflow();
 const LAYER = 1;
 const DEFAULTS = {
   layer: LAYER,
-  protocol: 'corrected',
-  norm: 'in-place',
-  reconstruction: 'squared-error',
-  auxiliary: { coefficient: 1 / 32, form: 'dictionary-learning' },
-  'held-out': 0.1,
   tokens: 20_000,
   batch: 128,
   expansion: 2,
@@ -47,13 +44,20 @@ beforeAll(async () => {
     tokens: 3000,
     'max-length': 32,
     batch: 16,
+    dtype: 'f32',
+    'shard-size': 32,
   };
   const { result } = await runBody({ body: capture, params });
   activations = { $artifact: 'activations', digest: 'acts', directory: directoryOf(result, 'activations') };
 });
 
 const trainOne = (params: Record<string, unknown>, run: Partial<BodyRun> = {}) =>
-  runBody({ body: train, params: { ...DEFAULTS, activations, ...params }, ...run });
+  runBody({
+    body: train,
+    params: validateParameters('sae.train', { ...DEFAULTS, activations, ...params } as Record<string, Json>)
+      .params,
+    ...run,
+  });
 
 test.each(['topk', 'l1-tied', 'standard'])('%s learns: held-out variance is explained', async (variant) => {
   const { result } = await trainOne({ variant });

@@ -17,6 +17,7 @@ export interface TorchWeights {
   'decoder.weight': Matrix;
   b_dec?: number[];
   bias?: number[];
+  'decoder.bias'?: number[];
   threshold?: number;
 }
 
@@ -36,6 +37,29 @@ export interface DictionaryLearningSection {
     params_after: TorchWeights | null;
     extra: { tokens_since_fired: number[] | null };
   }[];
+}
+
+/** One forward and backward pass of a class of SAELens. */
+export interface SaeLensSection {
+  x: Matrix;
+  dead: number[] | null;
+  coefficients: { l0?: number; l1?: number };
+  params: SaeLensWeights;
+  loss: number;
+  losses: Record<string, number>;
+  sae_out: Matrix;
+  grads: SaeLensWeights;
+}
+
+export interface SaeLensWeights {
+  W_enc: Matrix;
+  W_dec: Matrix;
+  b_dec: number[];
+  b_enc?: number[];
+  log_threshold?: number[];
+  b_gate?: number[];
+  b_mag?: number[];
+  r_mag?: number[];
 }
 
 export function fromTorch(weights: TorchWeights): InferenceWeights {

@@ -3,8 +3,11 @@ import { tensorflow } from '../../../ml/engine/engine.ts';
 import { trapezoidSchedule } from '../../../ml/optimisers/schedules/trapezoid.ts';
 import { warmup } from '../../../ml/optimisers/schedules/warmup.ts';
 import { stream } from '../../../ml/random/stream.ts';
+import { BatchTopKAutoencoder } from '../../../ml/sae/batch-topk.ts';
 import { randomDirections } from '../../../ml/sae/initial-weights.ts';
 import { L1_TIED_DEFAULTS, L1TiedAutoencoder } from '../../../ml/sae/l1-tied.ts';
+import { MatryoshkaAutoencoder } from '../../../ml/sae/matryoshka.ts';
+import { drawInProportion } from '../../../ml/sae/resampling.ts';
 import { StandardAutoencoder } from '../../../ml/sae/standard.ts';
 import { TOPK_DEFAULTS, TopKAutoencoder } from '../../../ml/sae/topk.ts';
 import { Trainer, type TrainerOptions } from '../../../ml/sae/trainer.ts';
@@ -83,34 +86,52 @@ function create(variant: string): SparseAutoencoder {
   };
   if (variant === 'l1-tied') return new L1TiedAutoencoder(D, F, weights, L1_TIED_DEFAULTS);
   if (variant === 'standard') return new StandardAutoencoder(D, F, weights, { l1: 0.1 });
-  return new TopKAutoencoder(D, F, weights, { ...TOPK_DEFAULTS, k: 4 });
+  if (variant === 'batch-topk') return new BatchTopKAutoencoder(D, F, weights, { ...ANNEALED, k: 3.5 });
+  if (variant === 'matryoshka') {
+    const groups = [4, 8, 12];
+    return new MatryoshkaAutoencoder(D, F, weights, { ...ANNEALED, k: 4, groups, weights: 'mean' });
+  }
+  return new TopKAutoencoder(D, F, weights, { ...ANNEALED, k: 4 });
 }
+const ANNEALED = { ...TOPK_DEFAULTS, annealing: { start: 9, steps: 10 } };
 
-test.each(['l1-tied', 'standard', 'topk'])('%s: a restored trainer goes on to the same bytes', (variant) => {
-  const settings: TrainerOptions = {
-    learningRate: 0.01,
-    schedule: trapezoidSchedule({ total: 12, warmup: 3, decayStart: 8 }),
-    sparsity: warmup(6, () => 1),
-    maxGradientNorm: 1,
-    deadAfter: 40,
-    threshold: { beta: 0.9, from: 2 },
-  };
-  const batches = Array.from({ length: 12 }, (_, i) => stream(i, 'test.batch').normals(16 * D));
-  const train = (trainer: Trainer, from: number, to: number) => {
-    for (let i = from; i < to; i++) tf.tidy(() => trainer.step(i, tf.tensor2d(batches[i]!, [16, D])));
-  };
-  const whole = new Trainer(create(variant), settings);
-  train(whole, 0, 12);
+test.each(['l1-tied', 'standard', 'topk', 'batch-topk', 'matryoshka'])(
+  '%s: a restored trainer goes on to the same bytes',
+  (variant) => {
+    const settings: TrainerOptions = {
+      learningRate: 0.01,
+      schedule: trapezoidSchedule({ total: 12, warmup: 3, decayStart: 8 }),
+      sparsity: warmup(6, () => 1),
+      maxGradientNorm: 1,
+      deadAfter: 40,
+      threshold: { beta: 0.9, from: 2 },
+      ...(['l1-tied', 'standard'].includes(variant) && {
+        resampling: {
+          every: 2,
+          until: 10,
+          form: 'squared-error',
+          draw: (step, weights_B, count) =>
+            drawInProportion(weights_B, count, stream(step, 'test.resampling')),
+        },
+      }),
+    };
+    const batches = Array.from({ length: 12 }, (_, i) => stream(i, 'test.batch').normals(16 * D));
+    const train = (trainer: Trainer, from: number, to: number) => {
+      for (let i = from; i < to; i++) tf.tidy(() => trainer.step(i, tf.tensor2d(batches[i]!, [16, D])));
+    };
+    const whole = new Trainer(create(variant), settings);
+    train(whole, 0, 12);
 
-  const first = new Trainer(create(variant), settings);
-  train(first, 0, 7);
-  const saved = first.state();
-  const kept = JSON.parse(JSON.stringify(saved.json)) as typeof saved.json;
-  const second = new Trainer(create(variant), settings);
-  second.load({ tensors: saved.tensors, json: kept });
-  train(second, 7, 12);
-  expect(second.state()).toEqual(whole.state());
-});
+    const first = new Trainer(create(variant), settings);
+    train(first, 0, 7);
+    const saved = first.state();
+    const kept = JSON.parse(JSON.stringify(saved.json)) as typeof saved.json;
+    const second = new Trainer(create(variant), settings);
+    second.load({ tensors: saved.tensors, json: kept });
+    train(second, 7, 12);
+    expect(second.state()).toEqual(whole.state());
+  },
+);
 
 test('steps leave no tensors behind', () => {
   const trainer = new Trainer(create('topk'), {

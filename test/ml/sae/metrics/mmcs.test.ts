@@ -4,6 +4,7 @@ import { stream } from '../../../../ml/random/stream.ts';
 import { bestAssignment } from '../../../../ml/sae/metrics/assignment.ts';
 import { assignedCosineMatching, maxCosineMatching } from '../../../../ml/sae/metrics/mmcs.ts';
 import { type Matrix, section } from '../fixture.ts';
+import { saeBench } from './sae-bench.ts';
 
 const tf = tensorflow();
 
@@ -44,6 +45,20 @@ test('the assignment is the best of all permutations', () => {
     expect(new Set(columns).size).toBe(R);
     const total = columns.reduce((sum, column, row) => sum + scores[row * C + column]!, 0);
     expect(total).toBeCloseTo(bestByTrial(scores, R, C), 9);
+  }
+});
+
+test('at the size of real dictionaries its total is SciPy’s', () => {
+  for (const { rows: R, columns: C, total } of saeBench<{ rows: number; columns: number; total: number }[]>(
+    'assignment',
+  )) {
+    const scores = new Float64Array(R * C);
+    for (let i = 0; i < R; i++)
+      for (let j = 0; j < C; j++)
+        scores[i * C + j] = ((i * 7919 + j * 104729 + ((i * j) % 9973) * 31) % 10007) / 10007;
+    const columns = bestAssignment(scores, R, C);
+    expect(new Set(columns).size).toBe(R);
+    expect(columns.reduce((sum, column, row) => sum + scores[row * C + column]!, 0)).toBeCloseTo(total, 6);
   }
 });
 
