@@ -245,6 +245,7 @@ function viewsBefore(graph: Graph): Map<string, StepView> {
         definition,
         seeding: graph.seeding.get(id)!,
         axes: node.entries.has('matrix') || node.entries.has('foreach') ? new Map() : null,
+        ...(node.entries.has('search') && { search: { dimensions: new Map(), objectives: [] } }),
         params: {},
         given: new Set(),
       },

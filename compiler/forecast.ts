@@ -1,11 +1,12 @@
 import type { PointOutputs } from '../store/types.ts';
 import { estimatePoint, NOTHING, plus, type StepEstimate, type Totals, totals } from './estimate.ts';
 import { KINDS } from './kinds/registry.ts';
-import { expandKnown, type KnownExpansion } from './plan/expand.ts';
+import { expandKnown, type KnownExpansion, mostPoints } from './plan/expand.ts';
 import { Lookup } from './plan/lookup.ts';
 import { type ReadPoint, readerKey } from './plan/reader-key.ts';
 import type { Plan, PlanStep } from './plan/types.ts';
 import type { KnownPoint, Value } from './plan/value.ts';
+import { searchForecast } from './search-forecast.ts';
 
 /** What a store knows of a key: its result, nothing, or why it cannot be used. */
 export type FindResult = (key: string) => Promise<PointOutputs | { invalid: string } | null>;
@@ -50,6 +51,12 @@ export async function forecast(plan: Plan, find: FindResult): Promise<Forecast> 
   const lookup = new Lookup(plan, states);
   const steps: StepForecast[] = [];
   for (const step of plan.steps) {
+    if (step.search) {
+      const { one, points } = await searchForecast(lookup, step, find);
+      states[step.id] = points;
+      steps.push(one);
+      continue;
+    }
     const points = expandKnown(lookup, step);
     if (step.readsRun) giveReaderKeys(plan, points, states);
     const found = await results(points, find);
@@ -141,7 +148,7 @@ function stepForecast(step: PlanStep, points: KnownExpansion, found: Found): Ste
       continue;
     }
     const open = point.status === 'planned' && point.open;
-    const count = open ? openCount(point.axes, step) : 1;
+    const count = point.status === 'planned' ? mostPoints(point, step) : 1;
     const params = (ready?.params ?? (point as { params: unknown }).params) as Record<string, Value>;
     if (definition) estimate = plus(estimate, estimatePoint(definition, params), count, !open);
     forecasts.push({
@@ -154,9 +161,6 @@ function stepForecast(step: PlanStep, points: KnownExpansion, found: Found): Ste
   }
   return { step, points: forecasts, cached, run: estimate.points, skipped, estimate };
 }
-
-const openCount = (axes: Readonly<Record<string, unknown>>, step: PlanStep) =>
-  step.matrix!.bound ** Object.values(axes).filter((value) => value === '?').length;
 
 function statesOf(points: KnownExpansion, found: Found): KnownPoint[] | undefined {
   const states: KnownPoint[] = [];

@@ -9,6 +9,7 @@ import { featuresSection } from './sections/features.ts';
 import { fineTuneSection } from './sections/fine-tune.ts';
 import { probesSection } from './sections/probes.ts';
 import { provenanceSection } from './sections/provenance.ts';
+import { searchesSection } from './sections/searches.ts';
 import type { Section } from './types.ts';
 import { verdicts } from './verdicts.ts';
 
@@ -28,6 +29,7 @@ export function buildPage(run: ReportRun, states: States, title: string): Page {
       failuresSection,
       fineTuneSection,
       dictionariesSection,
+      searchesSection,
       probesSection,
       featuresSection,
       provenanceSection,

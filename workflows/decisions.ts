@@ -1,3 +1,4 @@
+import type { ExpandedPoint, PointState } from '../compiler/plan/types.ts';
 import type { Counts, DecidedPoint, Decision } from './types.ts';
 
 /** How many decisions are kept for those who watch. */
@@ -57,4 +58,14 @@ export function addCounts(a: Omit<Counts, 'total'>, b: Omit<Counts, 'total'>): O
 function firstMetric(metrics: Record<string, { value: number }>): Pick<Decision, 'metric'> {
   const first = Object.entries(metrics)[0];
   return first ? { metric: { name: first[0], value: first[1].value } } : {};
+}
+
+/** The decision about a point that cannot run. */
+export function undecidable(entry: Exclude<ExpandedPoint, { status: 'ready' }>): DecidedPoint {
+  const { id, axes, seed } = entry;
+  const state: PointState =
+    entry.status === 'skipped'
+      ? { status: 'skipped', id, axes, seed, why: entry.why }
+      : { status: 'failed', id, key: null, axes, seed, error: entry.error };
+  return { state, at: Date.now(), seconds: 0, dollars: 0 };
 }

@@ -7,7 +7,7 @@ import type { ExperimentInput, Recompute } from './types.ts';
 /** What it takes to run any point of a step: the small part of the plan that sweeps and trainings need. */
 export interface StepExecution {
   run: { id: string; experiment: string };
-  step: Omit<PlanStep, 'params' | 'matrix' | 'if' | 'needs' | 'notInKey'>;
+  step: Omit<PlanStep, 'params' | 'matrix' | 'search' | 'if' | 'needs' | 'notInKey'>;
   heartbeatSeconds: number;
   recompute?: Recompute;
   /** For a step that reads the whole run. */
@@ -20,7 +20,15 @@ export function stepExecution(
   step: PlanStep,
   points: RunPointReference[],
 ): StepExecution {
-  const { params: _params, matrix: _matrix, if: _if, needs: _needs, notInKey: _notInKey, ...rest } = step;
+  const {
+    params: _params,
+    matrix: _matrix,
+    search: _search,
+    if: _if,
+    needs: _needs,
+    notInKey: _notInKey,
+    ...rest
+  } = step;
   return {
     run: { id: runId, experiment: input.plan.name },
     step: rest,
@@ -38,7 +46,11 @@ export function stepExecution(
 }
 
 /** What the activity is asked to do. */
-export function pointRequest(execution: StepExecution, point: Point): PointRequest {
+export function pointRequest(
+  execution: StepExecution,
+  point: Point,
+  stream?: PointRequest['stream'],
+): PointRequest {
   const { run, step, recompute, readsRun } = execution;
   const again = recompute && (recompute.steps.includes(step.id) || recompute.points.includes(point.id));
   return {
@@ -52,6 +64,7 @@ export function pointRequest(execution: StepExecution, point: Point): PointReque
     ...(step.checkpointSeconds !== undefined && { checkpointSeconds: step.checkpointSeconds }),
     ...(step.checkpointKeep !== undefined && { checkpointKeep: step.checkpointKeep }),
     segmentUnits: step.segment?.units ?? null,
+    ...(stream && { stream }),
     stallSeconds: step.stallSeconds,
     secrets: step.secrets,
     ...(readsRun && {
@@ -80,14 +93,15 @@ export function customQueues(steps: readonly { queue: string }[]): string[] {
 
 export function activityOptions(
   { step, heartbeatSeconds }: StepExecution,
-  point: string,
+  { point, stream }: PointRequest,
   summary: string,
 ): ActivityOptions {
   return {
     // Only one activity a point is open at a time; so those who watch know which point it is.
-    activityId: point,
+    activityId: point.id,
     taskQueue: taskQueue(step.queue),
-    startToCloseTimeout: step.timeoutSeconds * 1000,
+    // Side by side with others, a point has its share of the time.
+    startToCloseTimeout: step.timeoutSeconds * (stream?.points ?? 1) * 1000,
     heartbeatTimeout: Math.min(heartbeatSeconds, step.stallSeconds) * 1000,
     retry: {
       maximumAttempts: step.retry.attempts,

@@ -24,6 +24,12 @@ export function lostWorker(error: unknown): boolean {
   return inner instanceof TimeoutFailure && inner.timeoutType === 'HEARTBEAT';
 }
 
+/** The worker gave the activity back: it had begun to compute something else meanwhile. */
+export function busyWorker(error: unknown): boolean {
+  const inner = unwrap(error);
+  return inner instanceof ApplicationFailure && inner.type === 'worker-busy';
+}
+
 /** How a failed activity or child reads in the state of its point. */
 export function pointError(error: unknown): PointError {
   const inner = unwrap(error);

@@ -3,6 +3,12 @@ import { workflowInfo } from '@temporalio/workflow';
 /** Temporal advises at most 500 pending activities or children; the server refuses more than 2,000. */
 export const MAX_IN_FLIGHT = 500;
 
+/**
+ * Points of a sweep that may share a process: each step then takes so many times longer, and so does the loss when it is
+ * killed.
+ */
+export const MAX_TOGETHER = 16;
+
 /** Steps that run at the same time in one experiment, each with at least one pending command. */
 export const MAX_RUNNING_STEPS = 200;
 

@@ -3,7 +3,7 @@ import type { PointOutcome, PointRequest } from '../activities/types.ts';
 import type { Point } from '../compiler/plan/types.ts';
 import { startOwnChild } from './children.ts';
 import { activityOptions, pointRequest, type StepExecution } from './execution.ts';
-import { lostWorker } from './failure.ts';
+import { busyWorker, lostWorker } from './failure.ts';
 import type { training } from './training.ts';
 import type { DecidedPoint } from './types.ts';
 
@@ -13,22 +13,27 @@ import type { DecidedPoint } from './types.ts';
  */
 const MAX_LOST_WORKERS = 10;
 
+/** Each time another group of points has begun, so that this one's turn comes long before. */
+const MAX_BUSY_WORKERS = 500;
+
 type PointActivity = (request: PointRequest) => Promise<PointOutcome>;
 
-/** One activity, scheduled again when its worker is lost. */
+/** One activity, scheduled again when its worker is lost, or has begun something else. */
 export async function runActivity(
   execution: StepExecution,
   request: PointRequest,
   summary: string,
 ): Promise<PointOutcome> {
   const activities = proxyActivities<Record<string, PointActivity>>(
-    activityOptions(execution, request.point.id, summary),
+    activityOptions(execution, request, summary),
   );
-  for (let lost = 0; ; lost++) {
+  for (let lost = 0, busy = 0; ; ) {
     try {
       return await activities[request.kind]!(request);
     } catch (error) {
-      if (!lostWorker(error) || lost === MAX_LOST_WORKERS) throw error;
+      if (lostWorker(error) && lost < MAX_LOST_WORKERS) lost++;
+      else if (busyWorker(error) && busy < MAX_BUSY_WORKERS) busy++;
+      else throw error;
     }
   }
 }
@@ -37,8 +42,12 @@ export async function runActivity(
  * Runs one point to its end: an activity, or a `training` workflow for a kind that works in segments.
  * @throws whatever ended it; cancellation included
  */
-export async function runPoint(execution: StepExecution, point: Point): Promise<DecidedPoint> {
-  const request = pointRequest(execution, point);
+export async function runPoint(
+  execution: StepExecution,
+  point: Point,
+  stream?: PointRequest['stream'],
+): Promise<DecidedPoint> {
+  const request = pointRequest(execution, point, stream);
   const outcome = execution.step.segment
     ? await runTraining(execution, request)
     : await runActivity(execution, request, point.summary || point.id);

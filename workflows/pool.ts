@@ -15,6 +15,8 @@ interface InFlight {
 export interface PoolOptions {
   /** Ready to run, in the order in which to start them. */
   points: Point[];
+  /** Points that have become ready since it was last asked: it is asked whenever more could start. */
+  more?(): Point[];
   run(point: Point): Promise<DecidedPoint>;
   parallelism: number;
   paused: boolean;
@@ -23,7 +25,7 @@ export interface PoolOptions {
   /** Events that a point adds to this workflow's history. */
   eventsPerPoint: number;
   /** Called after every decision. */
-  onDecision?(): void;
+  onDecision?(decision: DecidedPoint): void;
 }
 
 /**
@@ -35,6 +37,7 @@ export class PointPool {
   private readonly decided = new Map<string, DecidedPoint>();
   private readonly inFlight = new Map<string, InFlight>();
   private readonly keysInFlight = new Set<string>();
+  private readonly points: Point[];
   private waiting: Point[];
   private parallelism: number;
   private paused: boolean;
@@ -51,7 +54,8 @@ export class PointPool {
       this.decided.set(decision.state.id, decision);
       this.log.add(decision);
     }
-    this.waiting = options.points.filter((point) => !this.decided.has(point.id));
+    this.points = [...options.points];
+    this.waiting = this.points.filter((point) => !this.decided.has(point.id));
   }
 
   /** Returns when every point is decided, or when the history is full and nothing is in flight: see `finished`. */
@@ -75,9 +79,9 @@ export class PointPool {
     return this.waiting.length === 0 && this.inFlight.size === 0;
   }
 
-  /** In the order of `points`. */
+  /** In the order in which points were given. */
   get decisions(): DecidedPoint[] {
-    return this.options.points.flatMap((point) => this.decided.get(point.id) ?? []);
+    return this.points.flatMap((point) => this.decided.get(point.id) ?? []);
   }
 
   get settings(): { parallelism: number; paused: boolean } {
@@ -126,7 +130,7 @@ export class PointPool {
   }
 
   private retry(id: string): void {
-    const point = this.options.points.find((candidate) => candidate.id === id);
+    const point = this.points.find((candidate) => candidate.id === id);
     if (!point || this.decided.get(id)?.state.status !== 'failed') return;
     this.decided.delete(id);
     this.waiting.push(point);
@@ -143,6 +147,7 @@ export class PointPool {
       this.full ||= historyIsFull(this.inFlight.size * this.options.eventsPerPoint);
       return;
     }
+    if (!this.full) this.take(this.options.more?.() ?? []);
     while (!this.full && this.inFlight.size < this.parallelism) {
       const index = this.waiting.findIndex(({ key }) => !this.keysInFlight.has(key));
       if (index < 0) return;
@@ -151,6 +156,11 @@ export class PointPool {
       if (this.full) return;
       this.start(this.waiting.splice(index, 1)[0]!);
     }
+  }
+
+  private take(points: readonly Point[]): void {
+    this.points.push(...points);
+    this.waiting.push(...points.filter((point) => !this.decided.has(point.id)));
   }
 
   private start(point: Point): void {
@@ -198,7 +208,7 @@ export class PointPool {
   private decide(decision: DecidedPoint): void {
     this.decided.set(decision.state.id, decision);
     this.log.add(decision);
-    this.options.onDecision?.();
+    this.options.onDecision?.(decision);
   }
 }
 

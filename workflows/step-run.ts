@@ -4,7 +4,8 @@ import {
   isCancellation,
   workflowInfo,
 } from '@temporalio/workflow';
-import { ExpansionError, expandStep } from '../compiler/plan/expand.ts';
+import { ExpansionError, expandSearches, expandStep } from '../compiler/plan/expand.ts';
+import { Lookup } from '../compiler/plan/lookup.ts';
 import type {
   ExpandedPoint,
   Plan,
@@ -15,13 +16,14 @@ import type {
   States,
 } from '../compiler/plan/types.ts';
 import { startOwnChild } from './children.ts';
-import { countDecisions, DecisionLog, kindOf } from './decisions.ts';
+import { countDecisions, DecisionLog, kindOf, undecidable } from './decisions.ts';
 import type { StepExecution } from './execution.ts';
 import { pointError } from './failure.ts';
 import { EVENTS_PER_ACTIVITY, EVENTS_PER_CHILD } from './limits.ts';
 import { controlSignal } from './messages.ts';
 import { runPoint } from './point.ts';
 import { PointPool } from './pool.ts';
+import type { SearchInput, search } from './search.ts';
 import type { sweep } from './sweep.ts';
 import type { Control, DecidedPoint, StepProgress } from './types.ts';
 
@@ -33,7 +35,7 @@ export class StepRun {
   /** Ids in expansion order, once expanded. */
   private order: string[] | null = null;
   private pool: PointPool | undefined;
-  private child: ChildWorkflowHandle<typeof sweep> | undefined;
+  private child: ChildWorkflowHandle<typeof sweep | typeof search> | undefined;
   /** What was said while the child was being started. */
   private early: Control[] | undefined;
   private reported: StepProgress | undefined;
@@ -76,9 +78,11 @@ export class StepRun {
   ): Promise<void> {
     this.status = 'running';
     this.startedAt = Date.now();
-    const points = this.expand(plan, states, cancelled);
+    const { search } = this.step;
+    const points = search ? [] : this.expand(plan, states, cancelled);
     const group = createEventGroup(this.step.stage, { id: this.step.stage });
     const finished = await group.withScope(async () => {
+      if (search) return await this.runSearch(plan, states, execution, settings);
       if (points.length === 0) return true;
       if (points.length === 1) return await this.runHere(points, execution, settings);
       return await this.runSweep(points, execution, settings);
@@ -131,25 +135,80 @@ export class StepRun {
     settings: { parallelism: number; paused: boolean },
   ): Promise<boolean> {
     try {
-      this.early = [];
-      const child = await startOwnChild<typeof sweep>(
-        'sweep',
-        `${execution.run.id}/${this.step.id}`,
-        `${this.step.id}: ${points.length} points of ${this.step.kind}`,
-        [execution, points, { ...settings, startedAt: Date.now(), decided: [], before: this.counts }],
-      );
-      this.child = child;
-      for (const control of this.early) await this.tell(child, control);
-      this.early = undefined;
-      for (const decision of await child.result()) this.add(decision);
+      const summary = `${this.step.id}: ${points.length} points of ${this.step.kind}`;
+      const decisions = await this.runChild('sweep', execution, summary, [
+        execution,
+        points,
+        { ...settings, startedAt: Date.now(), decided: [], before: this.counts },
+      ]);
+      for (const decision of decisions) this.add(decision);
     } catch (error) {
       if (isCancellation(error)) throw error;
       for (const point of points) this.fail(point, pointError(error));
+    }
+    return true;
+  }
+
+  /** Which points there are is known only when it ends. */
+  private async runSearch(
+    plan: Plan,
+    states: States,
+    execution: StepExecution,
+    settings: { parallelism: number; paused: boolean },
+  ): Promise<boolean> {
+    const { step } = this;
+    const bases = searchesOrFail(plan, step, states);
+    const decided = this.decisions.filter(({ state }) => state.status === 'accepted');
+    this.decided.clear();
+    const impossible = bases.decided.map(undecidable);
+    for (const decision of impossible) this.add(decision);
+    let trials: DecidedPoint[] = [];
+    try {
+      const count = bases.bases.length;
+      const summary = `${step.id}: ${count === 1 ? 'a search' : `${count} searches`} of ${step.search!.trials} trials of ${step.kind}`;
+      if (count > 0)
+        trials = await this.runChild('search', execution, summary, [
+          execution,
+          searchInput(plan, step, states),
+          { ...settings, startedAt: Date.now(), decided, before: this.counts },
+        ]);
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      const { id } = step;
+      const state: PointState = {
+        status: 'failed',
+        id,
+        key: null,
+        axes: {},
+        seed: null,
+        error: pointError(error),
+      };
+      trials = [{ state, at: Date.now(), seconds: 0, dollars: 0 }];
+    }
+    for (const decision of trials) this.add(decision);
+    this.order = [...impossible, ...trials].map(({ state }) => state.id);
+    return true;
+  }
+
+  /** The step's own workflow, to its end. */
+  private async runChild<T extends typeof sweep | typeof search>(
+    type: 'sweep' | 'search',
+    execution: StepExecution,
+    summary: string,
+    args: Parameters<T>,
+  ): Promise<DecidedPoint[]> {
+    try {
+      this.early = [];
+      const id = `${execution.run.id}/${this.step.id}`;
+      const child = await startOwnChild<T>(type, id, summary, args);
+      this.child = child;
+      for (const control of this.early) await this.tell(child, control);
+      this.early = undefined;
+      return (await child.result()) as DecidedPoint[];
     } finally {
       this.child = this.early = undefined;
       this.reported = undefined;
     }
-    return true;
   }
 
   /** Makes the step wait again, for a point that is to be retried or for what had been blocked. */
@@ -171,7 +230,10 @@ export class StepRun {
     else if (this.child) await this.tell(this.child, control);
   }
 
-  private async tell(child: ChildWorkflowHandle<typeof sweep>, control: Control): Promise<void> {
+  private async tell(
+    child: ChildWorkflowHandle<typeof sweep | typeof search>,
+    control: Control,
+  ): Promise<void> {
     try {
       await child.signal(controlSignal, control);
     } catch (error) {
@@ -189,8 +251,14 @@ export class StepRun {
     return (
       this.decided.get(point)?.state ??
       this.pool?.state(point) ??
-      (this.child && this.order?.includes(point) ? 'in-sweep' : undefined)
+      (this.child && this.mayHave(point) ? 'in-sweep' : undefined)
     );
+  }
+
+  /** Which trials there are, only the search knows. */
+  private mayHave(point: string): boolean {
+    const { step, order } = this;
+    return step.search ? point.startsWith(`${step.id}[`) : (order?.includes(point) ?? false);
   }
 
   get progress(): StepProgress {
@@ -202,7 +270,7 @@ export class StepRun {
       stage: step.stage,
       status: this.status,
       total: this.order?.length ?? step.bound,
-      exact: this.order !== null || !step.matrix,
+      exact: this.order !== null || !(step.matrix || step.search),
       counts: reported?.counts ?? this.counts,
       inFlight: reported?.inFlight ?? running.length,
       running: reported?.running ?? running,
@@ -238,18 +306,31 @@ function expandOrFail(plan: Plan, step: PlanStep, states: States): ExpandedPoint
   try {
     return expandStep(plan, step, states);
   } catch (error) {
-    if (!(error instanceof ExpansionError)) throw error;
-    const { code, message, hint } = error;
-    const failure: PointError = { code, message, ...(hint !== undefined && { hint }) };
-    return [{ status: 'blocked', id: step.id, axes: {}, seed: null, by: [], error: failure }];
+    return [inexpandable(step, error)];
   }
 }
 
-function undecidable(entry: Exclude<ExpandedPoint, { status: 'ready' }>): DecidedPoint {
-  const { id, axes, seed } = entry;
-  const state: PointState =
-    entry.status === 'skipped'
-      ? { status: 'skipped', id, axes, seed, why: entry.why }
-      : { status: 'failed', id, key: null, axes, seed, error: entry.error };
-  return { state, at: Date.now(), seconds: 0, dollars: 0 };
+function searchesOrFail(plan: Plan, step: PlanStep, states: States): ReturnType<typeof expandSearches> {
+  try {
+    return expandSearches(new Lookup(plan, states), step);
+  } catch (error) {
+    return { bases: [], decided: [inexpandable(step, error)] };
+  }
+}
+
+/** A step that cannot be expanded, as one point that cannot run. */
+function inexpandable(step: PlanStep, error: unknown): Extract<ExpandedPoint, { status: 'blocked' }> {
+  if (!(error instanceof ExpansionError)) throw error;
+  const { code, message, hint } = error;
+  const failure: PointError = { code, message, ...(hint !== undefined && { hint }) };
+  return { status: 'blocked', id: step.id, axes: {}, seed: null, by: [], error: failure };
+}
+
+/** The part of the plan and of what has run that trials are made from. */
+function searchInput(plan: Plan, step: PlanStep, states: States): SearchInput {
+  const ids = new Set([step.id, ...step.needs]);
+  return {
+    plan: { ...plan, steps: plan.steps.filter(({ id }) => ids.has(id)), expect: [] },
+    states: Object.fromEntries(step.needs.map((id) => [id, states[id] ?? []])),
+  };
 }

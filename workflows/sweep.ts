@@ -2,7 +2,6 @@ import {
   allHandlersFinished,
   condition,
   continueAsNew,
-  getExternalWorkflowHandle,
   setCurrentDetails,
   setHandler,
   workflowInfo,
@@ -13,9 +12,11 @@ import { stepLine } from './details.ts';
 import type { StepExecution } from './execution.ts';
 import { guarded } from './guard.ts';
 import { EVENTS_PER_ACTIVITY, EVENTS_PER_CHILD } from './limits.ts';
-import { controlSignal, progressQuery, stepProgressSignal } from './messages.ts';
+import { controlSignal, progressQuery } from './messages.ts';
 import { runPoint } from './point.ts';
 import { PointPool } from './pool.ts';
+import { Reporter } from './reporter.ts';
+import { SweepStreams } from './streams.ts';
 import type { Counts, DecidedPoint, StepProgress } from './types.ts';
 
 /** What a sweep takes along when it continues as new. */
@@ -39,12 +40,15 @@ export async function sweep(
 ): Promise<DecidedPoint[]> {
   return await guarded(async () => {
     const reporter = new Reporter(points.length);
+    const streams = new SweepStreams(execution.step, points);
+    for (const { state } of position.decided) streams.decided(state.id);
     const pool: PointPool = new PointPool({
-      points,
-      run: (point) => runPoint(execution, point),
+      points: streams.points,
+      run: (point) => runPoint(execution, point, streams.of(point, pool.settings.parallelism)),
       ...position,
       eventsPerPoint: execution.step.segment ? EVENTS_PER_CHILD : EVENTS_PER_ACTIVITY,
-      onDecision: () => {
+      onDecision: ({ state }) => {
+        streams.decided(state.id);
         setCurrentDetails(stepLine(progress(), Date.now()));
         reporter.report(progress());
       },
@@ -86,32 +90,4 @@ export async function sweep(
     }
     return pool.decisions;
   });
-}
-
-const REPORTS = 20;
-const REPORT_INTERVAL_MS = 5_000;
-
-/**
- * Tells the experiment how far the sweep is, for the table in its details. Every message costs both histories some
- * events, so there are at most some twenty a sweep; those who want to know more ask the sweep itself.
- */
-class Reporter {
-  private reportedAt = 0;
-  private reported = 0;
-
-  constructor(private readonly total: number) {}
-
-  report(progress: StepProgress): void {
-    const { parent } = workflowInfo();
-    const decided = decidedCount(progress.counts);
-    const due = decided - this.reported >= this.total / REPORTS;
-    if (!parent || !due || decided === progress.total || Date.now() - this.reportedAt < REPORT_INTERVAL_MS)
-      return;
-    this.reported = decided;
-    this.reportedAt = Date.now();
-    getExternalWorkflowHandle(parent.workflowId)
-      .signal(stepProgressSignal, { ...progress, recent: progress.recent.slice(-3) })
-      // The experiment may have just been closed from outside; then this workflow is about to be, too.
-      .catch(() => undefined);
-  }
 }

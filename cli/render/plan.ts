@@ -5,7 +5,7 @@ import type { Forecast, StepForecast } from '../../compiler/forecast.ts';
 import type { PlanDiff } from '../../compiler/plan/diff.ts';
 import { shown } from '../../compiler/plan/diff.ts';
 import { axisLabel } from '../../compiler/plan/label.ts';
-import type { ParamTree, Plan } from '../../compiler/plan/types.ts';
+import type { ParamTree, Plan, PlanSearch } from '../../compiler/plan/types.ts';
 import type { Json } from '../../store/types.ts';
 import { plural } from './diagnostics.ts';
 
@@ -117,6 +117,7 @@ function detailLines({ step, points }: StepForecast, all: boolean): string[] {
       : `${shown(values as unknown as Json)}, at most ${step.matrix!.bound}`;
     lines.push(pc.dim(`${name}: ${text}`));
   }
+  if (step.search) lines.push(...searchLines(step.search).map((line) => pc.dim(line)));
   if (!all) return lines;
   const words = {
     cached: 'cached',
@@ -130,6 +131,23 @@ function detailLines({ step, points }: StepForecast, all: boolean): string[] {
     const text = `${id}${times}  ${words[status]}${why ? `: ${why}` : ''}${key ? `  ${key.slice(0, 12)}` : ''}`;
     lines.push(status === 'cached' ? pc.green(text) : pc.cyan(text));
   }
+  return lines;
+}
+
+/** What is tried, and how. */
+function searchLines({ space, sampler, pruner, objectives, trials, parallel, parts }: PlanSearch): string[] {
+  const lines = space.map((dimension) => {
+    if (dimension.type === 'categorical') return `${dimension.name}: one of ${axisText(dimension.choices)}`;
+    const { name, low, high, log, type } = dimension;
+    const kind = `${type === 'integer' ? 'whole numbers' : 'numbers'}${log ? ', by their logarithm' : ''}`;
+    return `${name}: ${axisLabel(low)} to ${axisLabel(high)}, ${kind}`;
+  });
+  const goals = objectives.map(({ direction, metric }) => `${direction} ${metric}`).join(' and ');
+  const stops = pruner.type === 'none' ? '' : `, ${pruner.type} stops trainings`;
+  const pauses = parts ? `, in parts of up to ${count(parts.whole)} ${parts.parameter}` : '';
+  lines.push(
+    `${goals}: ${count(trials)} trials, ${parallel} at once, chosen by ${sampler.type}${stops}${pauses}`,
+  );
   return lines;
 }
 

@@ -69,6 +69,10 @@ export const CODES = {
   'exclude-everything': 'The excludes leave nothing.',
   'duplicate-axis-value': 'An axis has the same value twice.',
   'axis-needs-bound': 'The length of a run-time axis is not known.',
+  // Searches
+  'bad-search': 'A search cannot be made as it is written.',
+  'unknown-dimension': 'There is no such dimension of a search.',
+  'unused-dimension': 'A search tries values that the step does not use.',
   // Limits
   'too-many-points': 'There are more points than allowed.',
   'plan-too-large': 'The plan is too large to be submitted.',

@@ -14,7 +14,7 @@ import {
 import type { Ast } from './ast.ts';
 import { check } from './check.ts';
 import { checkAxisValue } from './check-index.ts';
-import { type Checked, type Environment, type Report, unknown } from './environment.ts';
+import { axesOf, type Checked, type Environment, type Report, unknown } from './environment.ts';
 import { type ExpressionFunction, FUNCTION_NAMES, FUNCTIONS, type Parameter } from './functions.ts';
 
 type Call = Extract<Ast, { op: 'call' }>;
@@ -121,7 +121,8 @@ function checkSelect(ast: Call, env: Environment, report: Report): Checked {
     return unknown();
   }
   const step = env.steps.get(points.type.step)!;
-  if (!step.axes || step.axes.size === 0) {
+  const axes = axesOf(step, points.type.best);
+  if (!axes || axes.size === 0) {
     report(
       'bad-arguments',
       ast.args[0]!,
@@ -137,13 +138,13 @@ function checkSelect(ast: Call, env: Environment, report: Report): Checked {
       report('bad-arguments', name, 'The name of an axis is written out, in quotes.', usage);
       continue;
     }
-    const axis = step.axes.get(name.value);
+    const axis = axes.get(name.value);
     if (!axis) {
       report(
         'unknown-axis',
         name,
         `${step.id} has no axis ${name.value}.`,
-        didYouMean(name.value, step.axes.keys(), 'Axes', (text) => `'${text}'`),
+        didYouMean(name.value, axes.keys(), 'Axes', (text) => `'${text}'`),
       );
       continue;
     }
@@ -154,7 +155,7 @@ function checkSelect(ast: Call, env: Environment, report: Report): Checked {
   const call: Expression = { op: 'call', function: 'select', args: args.map((arg) => arg.expression) };
   const seeds = env.pooled && step.seeding === 'per-seed';
   // All axes named: there is one such point.
-  if (named.size === step.axes.size && !seeds) {
+  if (named.size === axes.size && !seeds) {
     return {
       type: { ...points.type, many: false },
       expression: { op: 'call', function: '$single', args: [call] },

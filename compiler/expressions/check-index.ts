@@ -3,7 +3,7 @@ import type { Expression } from '../plan/types.ts';
 import { ANY, comparable, dataType, INTEGER, show, type Type } from '../types/type.ts';
 import type { Ast } from './ast.ts';
 import { check } from './check.ts';
-import { type Axis, type Checked, type Environment, need, type Report } from './environment.ts';
+import { type Axis, axesOf, type Checked, type Environment, need, type Report } from './environment.ts';
 
 /** `list[0]`, `map["key"]`, and `steps.X[value]` for a step with one axis. */
 export function checkIndex(ast: Extract<Ast, { op: 'index' }>, env: Environment, report: Report): Checked {
@@ -36,7 +36,7 @@ function pointAt(
   env: Environment,
   report: Report,
 ): Type {
-  const axes = env.steps.get(points.step)?.axes;
+  const axes = axesOf(env.steps.get(points.step), points.best);
   if (!axes || axes.size === 0) {
     report('bad-expression', ast.of, `${points.step} has a point for each seed, and no axis to index by.`);
     return ANY;

@@ -14,11 +14,12 @@ export function checkMember(ast: Extract<Ast, { op: 'member' }>, env: Environmen
   const { of, name } = ast;
   const at = { start: ast.nameStart, end: ast.end };
   if (of.op === 'name') {
-    const root = of.name as 'steps' | 'inputs' | 'matrix' | 'secrets';
+    const root = of.name as 'steps' | 'inputs' | 'matrix' | 'search' | 'secrets';
     const expression: Expression = { op: 'member', of: { op: 'name', name: root }, name };
     if (root === 'steps') return { type: stepType(name, at, env, report), expression };
     if (root === 'inputs') return { type: inputType(name, at, env, report), expression };
     if (root === 'matrix') return { type: axisType(name, at, env, report), expression };
+    if (root === 'search') return { type: dimensionType(name, at, env, report), expression };
     if (root === 'secrets') {
       if (!env.secrets) {
         report(
@@ -31,8 +32,8 @@ export function checkMember(ast: Extract<Ast, { op: 'member' }>, env: Environmen
       return { type: { type: 'secret' }, expression };
     }
   }
-  // `steps.x.metrics.NAME` and `steps.x.matrix.AXIS`: two names at once.
-  if (of.op === 'member' && (of.name === 'metrics' || of.name === 'matrix')) {
+  // `steps.x.metrics.NAME`, `steps.x.matrix.AXIS` and `steps.x.search.DIMENSION`: two names at once.
+  if (of.op === 'member' && (of.name === 'metrics' || of.name === 'matrix' || of.name === 'search')) {
     const inner = check(of.of, env, report);
     if (inner.type.type === 'points') {
       const expression: Expression = {
@@ -43,7 +44,9 @@ export function checkMember(ast: Extract<Ast, { op: 'member' }>, env: Environmen
       const one =
         of.name === 'metrics'
           ? metricType(name, inner.type, at, env, report)
-          : pointAxis(name, inner.type, at, env, report);
+          : of.name === 'matrix'
+            ? pointAxis(name, inner.type, at, env, report)
+            : trialValue(name, inner.type, at, env, report);
       return { type: inner.type.many ? { type: 'list', of: one } : one, expression };
     }
   }
@@ -63,7 +66,7 @@ function stepType(name: string, at: { start: number; end: number }, env: Environ
 function pointsType(step: StepView, env: Environment): Type {
   const { definition } = step;
   if (!definition) return ANY;
-  const many = step.axes !== null || (env.pooled && step.seeding === 'per-seed');
+  const many = step.axes !== null || step.search !== undefined || (env.pooled && step.seeding === 'per-seed');
   const primary = definition.primary === undefined ? undefined : definition.outputs[definition.primary];
   return {
     type: 'points',
@@ -100,6 +103,31 @@ function axisType(name: string, at: { start: number; end: number }, env: Environ
   const axis = env.axes.get(name);
   if (axis) return axis.type;
   report('unknown-axis', at, `The matrix has no axis ${name}.`, didYouMean(name, env.axes.keys(), 'Axes'));
+  return ANY;
+}
+
+function dimensionType(
+  name: string,
+  at: { start: number; end: number },
+  env: Environment,
+  report: Report,
+): Type {
+  const dimension = env.search?.get(name);
+  if (dimension) return dimension.type;
+  if (env.search)
+    report(
+      'unknown-dimension',
+      at,
+      `The search has no ${name}.`,
+      didYouMean(name, env.search.keys(), 'It tries'),
+    );
+  else
+    report(
+      'unknown-dimension',
+      at,
+      `There is no search here, so search.${name} has no value.`,
+      'Add `search:` to the step.',
+    );
   return ANY;
 }
 
@@ -143,6 +171,50 @@ function pointAxis(
     axes ? didYouMean(name, axes.keys(), 'Axes') : 'It has no matrix.',
   );
   return ANY;
+}
+
+/** What a trial tried. */
+function trialValue(
+  name: string,
+  points: PointsType,
+  at: { start: number; end: number },
+  env: Environment,
+  report: Report,
+): Type {
+  const dimensions = env.steps.get(points.step)?.search?.dimensions;
+  const dimension = dimensions?.get(name);
+  if (dimension) return dimension.type;
+  report(
+    'unknown-dimension',
+    at,
+    `${points.step} tries no ${name}.`,
+    dimensions ? didYouMean(name, dimensions.keys(), 'It tries') : 'It has no search.',
+  );
+  return ANY;
+}
+
+/** `steps.saes.best`: one trial of each search. `steps.saes.pareto`: those that no other betters in everything. */
+function chosenTrials(
+  points: PointsType,
+  name: 'best' | 'pareto',
+  step: StepView & { search: NonNullable<StepView['search']> },
+  at: { start: number; end: number },
+  env: Environment,
+  report: Report,
+): Type {
+  const { objectives } = step.search;
+  if (objectives.length > 1 !== (name === 'pareto'))
+    report(
+      'unknown-output',
+      at,
+      name === 'best'
+        ? `The search of ${step.id} has ${objectives.length} objectives, and so no one best trial.`
+        : `The search of ${step.id} has one objective, and so no trade-offs.`,
+      name === 'best' ? `Those that no other betters in all: steps.${step.id}.pareto.` : 'Write best.',
+    );
+  if (name === 'pareto') return { ...points, many: true, selected: true };
+  const many = step.axes !== null || (env.pooled && step.seeding === 'per-seed');
+  return { ...points, many, selected: step.axes === null, best: true };
 }
 
 function memberType(type: Type, ast: Extract<Ast, { op: 'member' }>, env: Environment, report: Report): Type {
@@ -202,6 +274,8 @@ function outputType(
     }
     return points;
   }
+  if ((name === 'best' || name === 'pareto') && step.search && !points.best)
+    return chosenTrials(points, name, { ...step, search: step.search }, at, env, report);
   const output = Object.hasOwn(definition.outputs, name) ? definition.outputs[name] : undefined;
   const parameter = definition.outputsWith?.[name];
   if (parameter !== undefined && (!step.given.has(parameter) || step.params[parameter] === false)) {

@@ -65,11 +65,12 @@ function checkName(ast: Extract<Ast, { op: 'name' }>, env: Environment, report: 
     }
     return { type: { type: 'feedback' }, expression: { op: 'name', name } };
   }
-  if (name === 'steps' || name === 'inputs' || name === 'matrix' || name === 'secrets') {
+  if (name === 'steps' || name === 'inputs' || name === 'matrix' || name === 'search' || name === 'secrets') {
     const example = {
       steps: 'steps.base',
       inputs: 'inputs.NAME',
       matrix: 'matrix.AXIS',
+      search: 'search.DIMENSION',
       secrets: 'secrets.NAME',
     }[name];
     report('bad-expression', ast, `${name} alone has no value.`, `Name one of them: ${example}.`);
@@ -82,12 +83,13 @@ function checkName(ast: Extract<Ast, { op: 'name' }>, env: Environment, report: 
 function nameHint(name: string, env: Environment): string | undefined {
   if (env.steps.has(name)) return `Did you mean steps.${name}?`;
   if (env.axes?.has(name)) return `Did you mean matrix.${name}?`;
+  if (env.search?.has(name)) return `Did you mean search.${name}?`;
   if (env.inputs.has(name)) return `Did you mean inputs.${name}?`;
   const minus = /^(\w+)-(\w+)$/.exec(name);
   if (minus) return 'A hyphen belongs to the name; a difference is written with spaces: a - b.';
   return didYouMean(
     name,
-    ['steps', 'inputs', 'matrix', 'feedback', 'seed'],
+    ['steps', 'inputs', 'matrix', 'search', 'feedback', 'seed'],
     'Expressions know',
     (known) => known,
   );

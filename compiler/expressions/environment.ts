@@ -1,8 +1,9 @@
 import type { Json } from '../../store/types.ts';
 import type { Code } from '../diagnostics/codes.ts';
 import type { KindDefinition } from '../kinds/types.ts';
-import type { Expression, PlanStep } from '../plan/types.ts';
-import { ANY, dataType, isNumeric, show, type Type } from '../types/type.ts';
+import { TRIAL_AXIS } from '../plan/trials.ts';
+import type { Expression, PlanSearch, PlanStep } from '../plan/types.ts';
+import { ANY, dataType, INTEGER, isNumeric, show, type Type } from '../types/type.ts';
 
 /** What an expression may refer to. */
 export interface Environment {
@@ -12,6 +13,8 @@ export interface Environment {
   unset: ReadonlySet<string>;
   /** null: this is no part of a step with a matrix. */
   axes: ReadonlyMap<string, Axis> | null;
+  /** What the search of the step tries; absent where there is none. */
+  search?: ReadonlyMap<string, Axis>;
   /** The points of all seeds are seen at once. */
   pooled: boolean;
   /** Whether the file names a feedback; `inside`: this is a part of it. */
@@ -27,11 +30,21 @@ export interface StepView {
   definition: KindDefinition | undefined;
   seeding: PlanStep['seeding'];
   axes: ReadonlyMap<string, Axis> | null;
+  /** Of a step with a search: what tells its trials apart, beside the axes, and how many objectives it has. */
+  search?: { dimensions: ReadonlyMap<string, Axis>; objectives: PlanSearch['objectives'] };
   /** Parameters known before the run, for the lengths of lists. */
   params: Readonly<Record<string, Json | undefined>>;
   /** Names of the parameters that it has, also those that only the run can tell. */
   given: ReadonlySet<string>;
 }
+
+/** What tells the points of a step apart, the best of its searches or all of its trials. null: nothing does. */
+export function axesOf(step: StepView | undefined, best = false): ReadonlyMap<string, Axis> | null {
+  if (!step?.search || best) return step?.axes ?? null;
+  return new Map([...(step.axes ?? []), ...step.search.dimensions, [TRIAL_AXIS, TRIAL]]);
+}
+
+const TRIAL: Axis = { type: INTEGER, labels: null };
 
 export interface Axis {
   type: Type;

@@ -2,7 +2,7 @@ import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
   name: 'activations.capture',
-  version: 1,
+  version: 2,
   title: 'Capture activations',
   stage: 'dictionaries',
   seeding: 'per-seed',
@@ -16,14 +16,17 @@ export const kind: KindDefinition = {
   retry: { attempts: 4, backoffSeconds: 10 },
   timeoutSeconds: 12 * 3600,
   stallSeconds: 600,
+  salvages: true,
   estimate(params) {
     const tokens = params.triples === undefined ? Number(params.tokens ?? 60_000) : 20_000;
     const layers = Array.isArray(params.layers) ? params.layers.length : 2;
+    const places = layers * (Array.isArray(params.sites) ? params.sites.length : 1);
+    const shard = Number(params['shard-size'] ?? 32) * 2 ** 20 * (params.dtype === 'f16' ? 2 : 1);
     const batch = Number(params.batch ?? 32) * Number(params['max-length'] ?? 256);
     return {
       steps: tokens,
       seconds: 3 + tokens / 12_000,
-      memoryBytes: 8e8 + layers * 32 * 2 ** 20 + batch * 4 * 8192,
+      memoryBytes: 8e8 + places * shard + batch * 4 * 8192,
       dollars: 0,
     };
   },

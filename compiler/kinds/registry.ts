@@ -1,4 +1,6 @@
 import { kind as activationsCapture } from './activations.capture.ts';
+import { kind as annotateExport } from './annotate.export.ts';
+import { kind as annotateImport } from './annotate.import.ts';
 import { kind as classifierFiles } from './classifier.files.ts';
 import { kind as classifierHub } from './classifier.hub.ts';
 import { kind as dataFiles } from './data.files.ts';
@@ -23,7 +25,10 @@ import { kind as rlhfGrpo } from './rlhf.grpo.ts';
 import { kind as rlhfPpo } from './rlhf.ppo.ts';
 import { kind as rlhfReference } from './rlhf.reference.ts';
 import { kind as rlhfRloo } from './rlhf.rloo.ts';
+import { kind as saeCompare } from './sae.compare.ts';
 import { kind as saeEvaluate } from './sae.evaluate.ts';
+import { kind as saeFiles } from './sae.files.ts';
+import { kind as saeHub } from './sae.hub.ts';
 import { kind as saeTrain } from './sae.train.ts';
 import { kind as triplesBuild } from './triples.build.ts';
 import type { KindDefinition } from './types.ts';
@@ -31,6 +36,8 @@ import type { KindDefinition } from './types.ts';
 /** Every kind of step, by the name that `uses:` gives. A new kind is one import and one line here. */
 const DEFINITIONS: readonly KindDefinition[] = [
   activationsCapture,
+  annotateExport,
+  annotateImport,
   classifierFiles,
   classifierHub,
   dataFiles,
@@ -55,7 +62,10 @@ const DEFINITIONS: readonly KindDefinition[] = [
   rlhfPpo,
   rlhfReference,
   rlhfRloo,
+  saeCompare,
   saeEvaluate,
+  saeFiles,
+  saeHub,
   saeTrain,
   triplesBuild,
 ];

@@ -2,7 +2,7 @@ import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
   name: 'report',
-  version: 2,
+  version: 3,
   title: 'Report every table and figure',
   stage: 'report',
   seeding: 'pooled',
@@ -15,6 +15,6 @@ export const kind: KindDefinition = {
   retry: { attempts: 3, backoffSeconds: 5 },
   timeoutSeconds: 3600,
   stallSeconds: 600,
-  readsRun: { artifacts: ['table', 'features', 'divergence', 'probe', 'report'] },
+  readsRun: { artifacts: ['table', 'features', 'divergence', 'probe', 'matches', 'report'] },
   estimate: () => ({ steps: 1, seconds: 3, memoryBytes: 5e8, dollars: 0 }),
 };

@@ -53,6 +53,16 @@ export interface KindDefinition {
   stallSeconds: number;
   /** Training kinds: how many units of work one activity does before handing over at a checkpoint. */
   segment?: { units: number };
+  /**
+   * Points that agree in the parameters `by`, and in their seed, read the same data in the same order: a worker may compute
+   * them side by side in one process. Of the estimated memory, `sharedBytes` are then needed once.
+   */
+  stream?: { by: string[]; sharedBytes: number };
+  /**
+   * When a result of it is found damaged, its body is given what is left of it (`job.salvaged`), and computes the rest only:
+   * for kinds whose result is many files, each of which follows from the parameters alone.
+   */
+  salvages?: true;
   /** Names of environment secrets its body may read (resolved in the worker, never stored). */
   secrets?: string[];
   /** The report: sees every result of the run, also when some points failed. */

@@ -8,6 +8,7 @@ import { durationSeconds } from './duration.ts';
 import type { Graph } from './graph.ts';
 import { lowerMatrix } from './matrices.ts';
 import { Lowering } from './parameters.ts';
+import { completeSearch, lowerSearch } from './searches.ts';
 import type { Sites } from './sites.ts';
 import type { StaticValues } from './static-values.ts';
 import type { StepSource } from './steps.ts';
@@ -32,9 +33,20 @@ export function lowerStep(
     secrets: false,
   };
   const { matrix, axes, partial } = lowerMatrix(step, base, sites, main, known);
-  const view: StepView = { id: step.id, definition, seeding, axes, params: {}, given: new Set() };
+  const search = lowerSearch(step, axes, sites);
+  const view: StepView = {
+    id: step.id,
+    definition,
+    seeding,
+    axes,
+    ...(search && {
+      search: { dimensions: search.dimensions, objectives: search.search.objectives },
+    }),
+    params: {},
+    given: new Set(),
+  };
   views.set(step.id, view);
-  const env: Environment = { ...base, axes };
+  const env: Environment = { ...base, axes, ...(search && { search: search.dimensions }) };
   const condition = lowerCondition(step, env, sites);
   if (!definition) {
     // What it is given cannot be checked, but the expressions in it can.
@@ -48,6 +60,7 @@ export function lowerStep(
   ]);
   views.set(step.id, { ...view, params: literals(params), given: new Set(Object.keys(params)) });
 
+  const complete = search && completeSearch(search, step, params, sites, known);
   const number = (field: string, inner: string): number | undefined =>
     scalarOf(child(child(step.node, field), inner)) as number | undefined;
   const seconds = (node: Node | undefined): number | undefined => {
@@ -69,10 +82,12 @@ export function lowerStep(
     seedInKey: definition.seeding === 'per-seed',
     bound: 1,
     ...(matrix && { matrix }),
+    ...(complete && { search: complete }),
     ...(condition !== undefined && { if: condition }),
     params,
     notInKey: [...(definition.notInKey ?? [])],
     ...(segment !== undefined && { segment: { units: segment } }),
+    ...(definition.stream && { stream: [...definition.stream.by] }),
     ...every,
     ...(keep !== undefined && { checkpointKeep: keep }),
     ...(definition.readsRun && { readsRun: { artifacts: [...definition.readsRun.artifacts] } }),

@@ -118,6 +118,8 @@ interface Lowered {
 function labelsOf(values: readonly Lowered[]): Json[] | null {
   const labels: Json[] = [];
   for (const { tree, type } of values) {
+    // Which trial is the best, the run tells.
+    if (type.type === 'points' && type.best) return null;
     if (type.type === 'points' && !type.many) labels.push(pointLabel(tree, type.step));
     else if (tree !== null && typeof tree === 'object') return null;
     else labels.push(tree);

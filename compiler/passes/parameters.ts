@@ -176,13 +176,16 @@ export class Lowering {
       (root, name) =>
         root === 'steps' ||
         (root === 'inputs' && this.env.unset.has(name)) ||
-        (root === 'matrix' && !this.env.axes?.get(name)?.labels),
+        (root === 'matrix' && !this.env.axes?.get(name)?.labels) ||
+        (root === 'search' && !this.env.search?.get(name)?.labels),
     );
   }
 
   private conversionHint(type: Type, schema: Schema): string | undefined {
     const data = dataType(type);
     if (type.type === 'points' && type.many && type.value && fits(type.value, schema)) {
+      if (this.env.steps.get(type.step)?.search && !type.best && !type.selected)
+        return `${type.step} has many trials. The best of them: steps.${type.step}.best.`;
       return `${type.step} has many points: choose one with select(steps.${type.step}, 'axis', value), or give this step a matrix too.`;
     }
     if (data?.type === 'number' && fits({ type: 'integer' }, schema))

@@ -4,11 +4,12 @@ import type { Json } from '../../store/types.ts';
 import type { Code } from '../diagnostics/codes.ts';
 import type { Diagnostics, Path } from '../diagnostics/diagnostic.ts';
 import { estimatePoint, NOTHING, plus, type StepEstimate } from '../estimate.ts';
-import { ExpansionError, expandKnown, type KnownExpansion, type Planned } from '../plan/expand.ts';
+import { ExpansionError, expandKnown, type KnownExpansion, mostPoints } from '../plan/expand.ts';
 import type { Lookup } from '../plan/lookup.ts';
 import type { PlanStep } from '../plan/types.ts';
 import { type KnownPoint, UNKNOWN, type Value } from '../plan/value.ts';
 import { type Problem, problemsOf, reportProblems, valueAt } from '../schema/report.ts';
+import { extremes, searchEstimate } from '../search-estimate.ts';
 import { child, locate, type Node, textOf, toJson } from '../source/tree.ts';
 import type { StepSource } from './steps.ts';
 
@@ -70,13 +71,22 @@ export function dryRun(source: StepSource, step: PlanStep, lookup: Lookup, diagn
     const params = point.status === 'ready' ? point.point.params : point.params;
     reporter.values(id, params as Record<string, Value>);
     payload = Math.max(payload, sizeOf(params as Value));
-    const times = point.status === 'planned' && point.open ? openPoints(point, step) : 1;
+    if (step.search) continue;
+    const times = point.status === 'planned' ? mostPoints(point, step) : 1;
     estimate = plus(
       estimate,
       estimatePoint(source.definition!, params as Record<string, Value>),
       times,
       times === 1,
     );
+  }
+  if (step.search) {
+    for (const values of extremes(step.search.space)) {
+      for (const point of expandKnown(lookup, step, values))
+        if (point.status === 'planned') reporter.values(point.id, point.params);
+        else if (point.status === 'blocked') reporter.blocked(point);
+    }
+    estimate = searchEstimate(source.definition!, step, lookup);
   }
   return { points, estimate, payload, longestId };
 }
@@ -91,12 +101,6 @@ export function asStates(points: KnownExpansion): KnownPoint[] | undefined {
     else states.push({ status: 'planned', id, axes, seed });
   }
   return states;
-}
-
-/** Each axis that only the run can tell may have as many values as the matrix is bounded by. */
-function openPoints(point: Planned, step: PlanStep): number {
-  const open = Object.values(point.axes).filter((value) => value === '?').length;
-  return step.matrix!.bound ** open;
 }
 
 /** Points with the same slip are many: the first few are reported. */
@@ -149,8 +153,10 @@ class Reporter {
   /** The value of an axis that stands behind a parameter: that is what has to be changed. */
   private axisItem(problem: Problem, params: Json): { node: Node; path: Path } | null {
     const { node, found } = locate(this.source.anchor, problem.path);
-    const [, axis] = /^\$\{\{\s*matrix\.([\w-]+)\s*\}\}$/.exec(textOf(node)?.trim() ?? '') ?? [];
+    const [, root, axis] =
+      /^\$\{\{\s*(matrix|search)\.([\w-]+)\s*\}\}$/.exec(textOf(node)?.trim() ?? '') ?? [];
     if (!found || axis === undefined) return null;
+    if (root === 'search') return this.tried(axis, valueAt(params, problem.path));
     const field = this.source.node.entries.has('matrix') ? 'matrix' : 'foreach';
     const values = child(child(this.source.node, field), axis);
     const actual = valueAt(params, problem.path);
@@ -158,6 +164,18 @@ class Reporter {
       values?.kind === 'list' ? values.items.findIndex((item) => sameJson(toJson(item), actual)) : -1;
     if (values?.kind !== 'list' || index === -1) return null;
     return { node: values.items[index]!, path: [...this.source.path, field, axis, index] };
+  }
+
+  /** The choice, or the end of the range, of a search. */
+  private tried(name: string, actual: Json | undefined): { node: Node; path: Path } | null {
+    const path = ['search', 'space', name];
+    const written = locate(this.source.node, path).node;
+    const lists =
+      written.kind === 'map' ? [...written.entries.values()].map(({ value }) => value) : [written];
+    const node = lists
+      .flatMap((list) => (list.kind === 'list' ? list.items : []))
+      .find((item) => sameJson(toJson(item), actual));
+    return node ? { node, path: [...this.source.path, ...path] } : null;
   }
 
   private pointHint(id: string): string | undefined {

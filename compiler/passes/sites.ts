@@ -106,6 +106,8 @@ export interface References {
   steps: Set<string>;
   inputs: Set<string>;
   matrix: boolean;
+  /** Dimensions of the step's search. */
+  search: Set<string>;
   seed: boolean;
   feedback: boolean;
 }
@@ -114,6 +116,7 @@ export const noReferences = (): References => ({
   steps: new Set(),
   inputs: new Set(),
   matrix: false,
+  search: new Set(),
   seed: false,
   feedback: false,
 });
@@ -128,6 +131,7 @@ export function collectReferences(ast: Ast, into: References): void {
       if (ast.of.op === 'name' && ast.of.name === 'steps') into.steps.add(ast.name);
       else if (ast.of.op === 'name' && ast.of.name === 'inputs') into.inputs.add(ast.name);
       else if (ast.of.op === 'name' && ast.of.name === 'matrix') into.matrix = true;
+      else if (ast.of.op === 'name' && ast.of.name === 'search') into.search.add(ast.name);
       else collectReferences(ast.of, into);
       return;
     case 'index':

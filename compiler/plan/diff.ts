@@ -48,6 +48,8 @@ function stepChanges(before: Plan, old: PlanStep, after: Plan, now: PlanStep): s
       .map(({ text }) => text),
   );
   changes.push(...matrixChanges(old, now));
+  const searches = [old.search, now.search] as unknown as (ParamTree | undefined)[];
+  changes.push(...treeChanges(searches[0], searches[1], 'search').map(({ text }) => text));
   if (canonicalJson((old.if ?? null) as Json) !== canonicalJson((now.if ?? null) as Json))
     changes.push('its if was changed');
   const used = rootsOf(now);

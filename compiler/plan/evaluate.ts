@@ -3,6 +3,7 @@ import { FUNCTIONS } from '../expressions/functions.ts';
 import { printExpression } from '../expressions/print.ts';
 import { axisLabel } from './label.ts';
 import type { Lookup } from './lookup.ts';
+import { bestTrials, paretoTrials } from './trials.ts';
 import type { Expression, ParamTree } from './types.ts';
 import {
   accepted,
@@ -25,6 +26,8 @@ export interface Scope {
   /** null: all seeds are seen. */
   seed: number | null;
   matrix: Readonly<Record<string, Value>>;
+  /** What the trial tries; UNKNOWN before there is one. */
+  search?: Readonly<Record<string, Value>>;
 }
 
 /**
@@ -96,20 +99,32 @@ function memberOf(expression: Extract<Expression, { op: 'member' }>, scope: Scop
     if (of.name === 'inputs')
       return name in scope.lookup.plan.inputs ? scope.lookup.plan.inputs[name]! : UNKNOWN;
     if (of.name === 'matrix') return scope.matrix[name];
+    if (of.name === 'search') return scope.search && name in scope.search ? scope.search[name] : UNKNOWN;
     if (of.name === 'secrets') return { $secret: name };
   }
-  if (of.op === 'member' && (of.name === 'metrics' || of.name === 'matrix')) {
+  if (of.op === 'member' && (of.name === 'metrics' || of.name === 'matrix' || of.name === 'search')) {
     const points = evaluate(of.of, scope);
     if (points instanceof PointValue)
       return of.name === 'metrics' ? metric(points, name) : points.point.axes[name];
     if (points instanceof PointsValue) {
-      return of.name === 'matrix'
-        ? points.points.map((point) => point.axes[name])
-        : available(points).map((point) => metric(point, name));
+      return of.name === 'metrics'
+        ? available(points).map((point) => metric(point, name))
+        : points.points.map((point) => point.axes[name]);
     }
     if (points === UNKNOWN) return UNKNOWN;
   }
-  return member(evaluate(of, scope), name, expression);
+  return member(evaluate(of, scope), name, expression, scope);
+}
+
+/** One search gives one best trial, which stands for itself; several give a list. */
+function chosenTrials(trials: PointsValue, name: 'best' | 'pareto', { seed }: Scope): Value {
+  const { step, points } = trials;
+  if (points.some(({ status }) => status === 'planned')) return UNKNOWN;
+  const chosen = (name === 'best' ? bestTrials : paretoTrials)(step, points);
+  const allSeeds = seed === null && step.seeding === 'per-seed';
+  if (name === 'pareto') return new PointsValue(step, chosen, null, true);
+  if (step.matrix || allSeeds) return new PointsValue(step, chosen, null, !step.matrix);
+  return new PointValue(step, chosen[0]!);
 }
 
 function metric(value: PointValue, name: string): Value {
@@ -120,15 +135,17 @@ function metric(value: PointValue, name: string): Value {
   return found as unknown as Json;
 }
 
-function member(value: Value, name: string, expression: Expression): Value {
+function member(value: Value, name: string, expression: Expression, scope: Scope): Value {
   if (value === UNKNOWN) return UNKNOWN;
+  if (value instanceof PointsValue && value.step.search && (name === 'best' || name === 'pareto'))
+    return chosenTrials(value, name, scope);
   if (value instanceof PointValue || value instanceof PointsValue) {
     const output = name === 'output' ? null : name;
     return value instanceof PointValue
       ? new PointValue(value.step, value.point, output)
       : new PointsValue(value.step, value.points, output, value.selected);
   }
-  if (Array.isArray(value)) return value.map((item) => member(item, name, expression));
+  if (Array.isArray(value)) return value.map((item) => member(item, name, expression, scope));
   const own = value !== null && typeof value === 'object' && Object.hasOwn(value, name);
   if (own) return (value as Record<string, Value>)[name];
   throw new EvaluationError('no-value', `${printExpression(expression)} has no value: there is no ${name}`);

@@ -4,6 +4,7 @@ import { pointKey } from './key.ts';
 import { pointId, pointSummary } from './label.ts';
 import { Lookup } from './lookup.ts';
 import { type Combination, combinations } from './matrix.ts';
+import { mostRungs, RUNG_AXIS, TRIAL_AXIS } from './trials.ts';
 import type {
   ExpandedPoint,
   Expression,
@@ -71,23 +72,48 @@ export interface Planned {
 
 export type KnownExpansion = (ExpandedPoint | Planned)[];
 
-/** Expands with what is known before or during a run: points that wait for others are `planned`. */
-export function expandKnown(lookup: Lookup, step: PlanStep): KnownExpansion {
+/**
+ * Expands with what is known before or during a run: points that wait for others are `planned`. Of a step with a search, one
+ * `planned` point stands for all the trials of each combination.
+ * @param trial what a trial might try, to see what that would give
+ */
+export function expandKnown(
+  lookup: Lookup,
+  step: PlanStep,
+  trial?: Readonly<Record<string, Json>>,
+): KnownExpansion {
   const { seeds } = lookup.plan;
-  if (step.seeding !== 'per-seed') return pointsOf(lookup, step, null);
-  return seeds.flatMap((seed) => pointsOf(lookup, step, seed));
+  if (step.seeding !== 'per-seed') return pointsOf(lookup, step, null, trial);
+  return seeds.flatMap((seed) => pointsOf(lookup, step, seed, trial));
 }
 
-function pointsOf(lookup: Lookup, step: PlanStep, seed: number | null): KnownExpansion {
-  const scope: Scope = { lookup, seed, matrix: {} };
-  if (!step.matrix) return [pointOf(scope, step, {})];
+/** The most points that a planned one stands for: every axis that only the run can tell may be as long as the matrix is bounded by. */
+export function mostPoints({ open, axes }: Planned, step: PlanStep): number {
+  if (!open) return 1;
+  const unknown = Object.entries(axes).filter(
+    ([name, value]) => value === OPEN_AXIS && !(step.search && name === TRIAL_AXIS),
+  );
+  const combinations = unknown.length === 0 ? 1 : (step.matrix?.bound ?? 1) ** unknown.length;
+  return step.search ? combinations * step.search.trials * mostRungs(step.search) : combinations;
+}
+
+function pointsOf(
+  lookup: Lookup,
+  step: PlanStep,
+  seed: number | null,
+  trial?: Readonly<Record<string, Json>>,
+): KnownExpansion {
+  const scope: Scope = { lookup, seed, matrix: {}, ...(trial && { search: trial }) };
+  const one = (combination: Combination) =>
+    (step.search ? allTrials : pointOf)({ ...scope, matrix: combination }, step, combination);
+  if (!step.matrix) return [one({})];
   let matrix: Combination[];
   try {
     matrix = combinationsOf(step, step.matrix, scope);
   } catch (error) {
     return [{ ...identityOf(scope, step, {}), ...unavailable(error) }];
   }
-  const points = matrix.map((combination) => pointOf({ ...scope, matrix: combination }, step, combination));
+  const points = matrix.map(one);
   const seen = new Set<string>();
   for (const point of points) {
     if (point.status === 'planned' && point.open) continue;
@@ -97,6 +123,86 @@ function pointsOf(lookup: Lookup, step: PlanStep, seed: number | null): KnownExp
   }
   return points;
 }
+
+/** All trials of a search as one point: what is known of them before any is chosen. */
+function allTrials(scope: Scope, step: PlanStep, combination: Combination): ExpandedPoint | Planned {
+  const point = pointOf(scope, step, combination);
+  if (point.status !== 'planned' && point.status !== 'ready') return point;
+  const own = point.status === 'ready' ? point.point : point;
+  const params = own.params as Planned['params'];
+  const axes = { ...own.axes, [TRIAL_AXIS]: OPEN_AXIS };
+  const id = pointId(step.id, axes, shownSeed(scope));
+  return { status: 'planned', id, summary: id, axes, seed: own.seed, params, open: true };
+}
+
+/** Where the trials of one search come from: one combination of the matrix, under one seed. */
+export interface SearchBase {
+  scope: Scope;
+  combination: Combination;
+}
+
+/**
+ * The searches of a step, and what stands for those that cannot begin.
+ * @throws ExpansionError as `expandStep`
+ */
+export function expandSearches(
+  lookup: Lookup,
+  step: PlanStep,
+): { bases: SearchBase[]; decided: Exclude<ExpandedPoint, { status: 'ready' }>[] } {
+  const bases: SearchBase[] = [];
+  const decided: Exclude<ExpandedPoint, { status: 'ready' }>[] = [];
+  for (const seed of step.seeding === 'per-seed' ? lookup.plan.seeds : [null]) {
+    const scope: Scope = { lookup, seed, matrix: {} };
+    let matrix: Combination[] = [{}];
+    try {
+      if (step.matrix) matrix = combinationsOf(step, step.matrix, scope);
+    } catch (error) {
+      decided.push({ ...identityOf(scope, step, {}), ...unavailable(error) });
+      continue;
+    }
+    for (const combination of matrix) {
+      const own = { ...scope, matrix: combination };
+      const point = allTrials(own, step, combination);
+      if (point.status === 'planned') bases.push({ scope: own, combination });
+      else if (point.status !== 'ready') decided.push(point);
+    }
+  }
+  return { bases, decided };
+}
+
+/** A trial as a point, or a part of it: `change` says how its parameters differ from what the file says. */
+export function trialPoint(
+  { scope, combination }: SearchBase,
+  step: PlanStep,
+  trial: { number: number; values: Readonly<Record<string, Json>>; rung: number | null },
+  change: Readonly<Record<string, Json>>,
+): ExpandedPoint {
+  const { number, values, rung } = trial;
+  const point = pointOf({ ...scope, search: values }, step, combination, change);
+  const axes = 'point' in point ? point.point.axes : point.axes;
+  const own = { [TRIAL_AXIS]: number, ...(rung !== null && { [RUNG_AXIS]: rung }) };
+  const seed = shownSeed(scope);
+  const identity = {
+    // The values of a trial are many and long: its number says which they are.
+    id: pointId(step.id, { ...axes, ...own }, seed),
+    axes: { ...axes, ...values, ...own },
+    seed: scope.seed,
+  };
+  if (point.status === 'planned')
+    throw new ExpansionError('not-finished', `${identity.id} needs a step that has not finished`);
+  if (point.status !== 'ready') return { ...point, ...identity };
+  const summary = pointSummary(step.id, { ...identity.axes, ...shortened(values) }, seed);
+  return { status: 'ready', point: { ...point.point, ...identity, summary } };
+}
+
+/** For people: four digits of a number. */
+const shortened = (values: Readonly<Record<string, Json>>): Record<string, Json> =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      typeof value === 'number' ? Number(value.toPrecision(4)) : value,
+    ]),
+  );
 
 function combinationsOf(step: PlanStep, matrix: PlanMatrix, scope: Scope): Combination[] {
   const axes: { name: string; values: Value[] }[] = [];
@@ -157,7 +263,12 @@ function runTimeAxis(step: PlanStep, name: string, values: { $expr: Expression }
   return list as Value[];
 }
 
-function pointOf(scope: Scope, step: PlanStep, combination: Combination): ExpandedPoint | Planned {
+function pointOf(
+  scope: Scope,
+  step: PlanStep,
+  combination: Combination,
+  change: Readonly<Record<string, Json>> = {},
+): ExpandedPoint | Planned {
   const own = identityOf(scope, step, combination);
   try {
     requireComplete(step, scope);
@@ -170,7 +281,7 @@ function pointOf(scope: Scope, step: PlanStep, combination: Combination): Expand
     const open = Object.values(combination).includes(UNKNOWN);
     const summary = pointSummary(step.id, own.axes, shownSeed(scope));
     if (open || !whole || condition === UNKNOWN) return { status: 'planned', ...own, summary, params, open };
-    const complete = params as Point['params'];
+    const complete = { ...params, ...change } as Point['params'];
     const key = pointKey(
       step.kind,
       step.kindVersion,
@@ -247,7 +358,8 @@ function unavailable(
   throw error;
 }
 
-function identityOf(scope: Scope, step: PlanStep, combination: Combination) {
+/** What a point is called, whatever becomes of it. */
+export function identityOf(scope: Scope, step: PlanStep, combination: Combination) {
   const axes: Record<string, Json> = {};
   for (const name of Object.keys(combination).sort()) {
     const value = combination[name];

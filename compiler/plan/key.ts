@@ -19,6 +19,12 @@ export function pointKey(
   );
 }
 
+/** Names the data that a point reads: what is the same for points that agree in the parameters `by` and in their seed. */
+export function streamKey(kind: string, by: readonly string[], { params, seed }: Point): Digest {
+  const named = Object.fromEntries(Object.entries(params).filter(([name]) => by.includes(name)));
+  return sha256Hex(canonicalJson({ kind, params: keyedParams(named, []), seed }));
+}
+
 /** Of parameters, what a key covers. */
 export function keyedParams(params: Point['params'], notInKey: readonly string[]): Record<string, Json> {
   let kept = params as Record<string, Json>;

@@ -1,5 +1,6 @@
 import { canonicalJson } from '../../store/canonical.ts';
 import type { Json } from '../../store/types.ts';
+import { visibleTrials } from './trials.ts';
 import type { Plan, PlanStep } from './types.ts';
 import { type KnownPoint, PointsValue, PointValue, UNKNOWN, type Value } from './value.ts';
 
@@ -28,6 +29,7 @@ export class Lookup {
     const step = this.steps.get(id);
     const points = step && this.points(step, seed);
     if (!step || !points) return UNKNOWN;
+    if (step.search) return new PointsValue(step, visibleTrials(step, points));
     if (step.matrix || (seed === null && step.seeding === 'per-seed')) return new PointsValue(step, points);
     return points[0] ? new PointValue(step, points[0]) : UNKNOWN;
   }

@@ -1,3 +1,4 @@
+import type { Dimension, Direction, Value } from '../../search/types.ts';
 import type { ArtifactRef, Digest, Json, PointOutputs } from '../../store/types.ts';
 
 /**
@@ -41,7 +42,7 @@ export type ParamTree =
 
 export type Expression =
   | { op: 'literal'; value: Json }
-  | { op: 'name'; name: 'steps' | 'inputs' | 'feedback' | 'matrix' | 'seed' | 'secrets' }
+  | { op: 'name'; name: 'steps' | 'inputs' | 'feedback' | 'matrix' | 'search' | 'seed' | 'secrets' }
   | { op: 'member'; of: Expression; name: string }
   | { op: 'index'; of: Expression; index: Expression }
   | { op: 'call'; function: string; args: Expression[] }
@@ -72,12 +73,16 @@ export interface PlanStep {
   bound: number;
   /** Absent for a step with a single point (a seed). */
   matrix?: PlanMatrix;
+  /** Its points are trials: their number and parameters come from what earlier ones measured. One search for each combination. */
+  search?: PlanSearch;
   /** Skips the point when it evaluates to false. */
   if?: ParamTree;
   params: { [key: string]: ParamTree };
   /** Dotted parameter paths left out of the key; `*` stands for every element of a list. */
   notInKey: string[];
   segment?: { units: number };
+  /** Parameters that say which data a point reads, for kinds whose points may share them. */
+  stream?: string[];
   /** Checkpoint interval in units of work. */
   checkpointEvery?: number;
   /** The same in seconds. One of the two at most. */
@@ -99,6 +104,37 @@ export interface PlanMatrix {
   exclude: { [axis: string]: ParamTree }[];
   /** The most points a run-time axis may give; more is a failure of the step. */
   bound: number;
+}
+
+/** Which values to try, and which of them are good. */
+export interface PlanSearch {
+  /** By name. */
+  space: Dimension[];
+  sampler: Method;
+  pruner: Method;
+  objectives: { metric: string; direction: Direction }[];
+  /** The most trials of one search. */
+  trials: number;
+  /** Trials of one search in flight at once. */
+  parallel: number;
+  /**
+   * A trial knows what the trials up to so many before it gave, and nothing of those after: so what is tried does not depend
+   * on which of them happens to end first. `parallel` at least.
+   */
+  lag: number;
+  /** Tried before the sampler is asked. */
+  first: Record<string, Value>[];
+  /**
+   * Where trials are trained in parts: the parameter that says how long, the whole, and the lengths below it at which the
+   * pruner is asked whether to go on. `asha` and `hyperband` know such lengths themselves, for each trial.
+   */
+  parts?: { parameter: string; whole: number; rungs: number[] };
+}
+
+/** A sampler or pruner of `search/` with its options. */
+export interface Method {
+  type: string;
+  options: Record<string, Json>;
 }
 
 export interface PlanExpectation {

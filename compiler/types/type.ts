@@ -21,7 +21,15 @@ export type Type =
   | { type: 'list'; of: Type; bound?: number }
   | { type: 'union'; of: readonly Type[] }
   /** One point of a step, or (`many`) several; `value` is what stands for each where data is wanted. */
-  | { type: 'points'; step: string; many: boolean; selected: boolean; value: Type | null };
+  | {
+      type: 'points';
+      step: string;
+      many: boolean;
+      selected: boolean;
+      value: Type | null;
+      /** The best of each search: told apart by the axes of the matrix alone. */
+      best?: boolean;
+    };
 
 export const ANY: Type = { type: 'any' };
 export const BOOLEAN: Type = { type: 'boolean' };

@@ -29,6 +29,7 @@ const FOLDERS = [
   'labeling',
   'report',
   'compiler',
+  'search',
   'store',
   'ml',
   'schemas',

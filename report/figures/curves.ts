@@ -28,7 +28,11 @@ function curvePanel(panel: CurveFigure['panels'][number], { x, series }: CurveFi
       x: { field: x.field, type: 'quantitative', title: x.title },
       y: { field: panel.field, type: 'quantitative', title: panel.title, scale: { zero: false } },
       ...(series && {
-        color: { field: series, type: 'nominal', legend: { title: null, orient: 'bottom' } },
+        color: {
+          field: series,
+          type: 'nominal',
+          legend: { title: null, orient: 'bottom', columns: 3, labelLimit: 280 },
+        },
       }),
     },
   };

@@ -2,6 +2,10 @@ import type { Json } from '../../store/types.ts';
 import { scatterFigure } from '../figures/scatter.ts';
 import { labelOf, type ReportPoint, type ReportRun } from '../run.ts';
 import type { Block, Section } from '../types.ts';
+import { comparisonBlocks } from './dictionary-comparison.ts';
+import { densityBlocks } from './dictionary-density.ts';
+import { sweepBlocks } from './dictionary-sweeps.ts';
+import { trainingBlocks } from './dictionary-training.ts';
 import { metricsTable } from './metrics.ts';
 import { tableBlocks } from './tables.ts';
 
@@ -9,7 +13,7 @@ import { tableBlocks } from './tables.ts';
 export function dictionariesSection(run: ReportRun): Section | undefined {
   const evaluated = run.accepted('sae.evaluate');
   const trained = run.accepted('sae.train');
-  if (trained.length === 0) return undefined;
+  if (trained.length + evaluated.length + run.accepted('sae.compare').length === 0) return undefined;
   const blocks: Block[] = [];
   const points = evaluated.length > 0 ? evaluated : trained;
   const rows = points.flatMap((point) => frontierRow(run, point));
@@ -30,8 +34,10 @@ export function dictionariesSection(run: ReportRun): Section | undefined {
       }),
     });
   }
+  blocks.push(...sweepBlocks(run), ...densityBlocks(run), ...comparisonBlocks(run), ...trainingBlocks(run));
   const qualities = metricsTable(run, 'sae.evaluate');
   blocks.push(...tableBlocks(run, 'sae.evaluate', 'table', { closed: true }));
+  blocks.push(...tableBlocks(run, 'sae.evaluate', 'similarity', { closed: true }));
   if (qualities) blocks.push({ type: 'table', table: qualities, closed: true });
   const training = metricsTable(run, 'sae.train');
   if (training) blocks.push({ type: 'table', table: training, closed: true });

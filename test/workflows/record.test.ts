@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { Context } from '@temporalio/activity';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { failure, Laboratory, until } from './support/laboratory.ts';
-import { axis, matrix, plan, ref, step } from './support/plans.ts';
+import { axis, matrix, plan, ref, searching, step, tried } from './support/plans.ts';
 
 /** Which generation of histories to record; unset in all but rare runs: see test/histories/README.md. */
 const generation = process.env['PLUMBLINE_RECORD'];
@@ -16,7 +17,11 @@ beforeAll(async () => {
   });
 });
 afterAll(() => lab?.close());
-beforeEach(() => lab?.results.clear());
+beforeEach(() => {
+  if (!lab) return;
+  lab.results.clear();
+  lab.ran.length = 0;
+});
 
 async function save(name: string, workflowId: string, runId?: string): Promise<void> {
   const history = await lab.client.workflow.getHandle(workflowId, runId).fetchHistory();
@@ -101,3 +106,61 @@ test.runIf(generation)('record: a sweep hands over', async () => {
   await save('sweep-hand-over', 'hand-over/sweep', runs.at(-1));
   await save('sweep-taken-over', 'hand-over/sweep', runs[0]);
 });
+
+test.runIf(generation)('record: a search of trainings in parts, one of which fails', async () => {
+  lab.behaviour = ({ point }) => {
+    const { x, steps } = point.params as { x?: number; steps?: number };
+    if (x === undefined) return {};
+    if (point.axes['trial'] === 2) throw failure('nan-loss', 'The loss is NaN.');
+    const state = { $artifact: 'training-state', digest: point.key } as const;
+    return { metrics: { loss: { value: (x - 0.3) ** 2 + 1 / steps! } }, outputs: { value: point.id, state } };
+  };
+  const search = searching({
+    trials: 9,
+    pruner: { type: 'asha', options: { min: 1, factor: 3 } },
+    parts: { parameter: 'steps', whole: 9, rungs: [] },
+  });
+  const best = { $expr: { op: 'member', of: ref('trials').$expr, name: 'best' } as const };
+  const steps = [
+    step('trials', { search, matrix: matrix(2), params: { i: axis('i'), x: tried('x'), steps: 9 } }),
+    step('last', { needs: ['trials'], requires: [], params: { v: best } }),
+  ];
+  const run = await lab.start('search', plan('search', steps));
+  await expect(run.result()).rejects.toThrow();
+  await save('experiment-search', 'search');
+  const runs: string[] = [];
+  for await (const { runId } of lab.client.workflow.list({ query: 'WorkflowId = "search/trials"' }))
+    runs.push(runId);
+  expect(runs.length).toBeGreaterThan(1);
+  await save('search-hand-over', 'search/trials', runs.at(-1));
+  await save('search-taken-over', 'search/trials', runs[0]);
+});
+
+test.runIf(generation)(
+  'record: an operator pauses a search, and cancels and retries trials of it',
+  async () => {
+    let open = false;
+    let broken = true;
+    lab.behaviour = async ({ point }) => {
+      if (point.axes['trial'] === 0 && broken) throw failure('bad-data', 'Not yet.');
+      const context = Context.current();
+      const beat = setInterval(() => context.heartbeat(), 50);
+      const gate = until('the gate opens', () => open, 60);
+      await Promise.race([gate, context.cancelled]).finally(() => clearInterval(beat));
+      return { metrics: { loss: { value: Number(point.params['x']) } } };
+    };
+    const steps = [step('trials', { search: searching({ trials: 7 }), params: { x: tried('x') } })];
+    const run = await lab.start('search-operator', plan('search-operator', steps));
+    await until('it runs', () => lab.ran.filter((id) => id.startsWith('trials')).length >= 4);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    broken = false;
+    await run.executeUpdate('retryPoint', { args: ['trials[trial=0]'] });
+    await run.executeUpdate('cancelPoint', { args: ['trials[trial=2]'] });
+    await run.executeUpdate('pause');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await run.executeUpdate('resume');
+    open = true;
+    await expect(run.result()).rejects.toThrow();
+    await save('search-operator', 'search-operator/trials');
+  },
+);

@@ -29,7 +29,7 @@ async function replay(codePath: string, history: unknown): Promise<void> {
 
 test('there are histories of every workflow', () => {
   expect(files.map((name) => name.split('-')[0]!.split('.')[0])).toEqual(
-    expect.arrayContaining(['experiment', 'sweep', 'training']),
+    expect.arrayContaining(['experiment', 'search', 'sweep', 'training']),
   );
 });
 

@@ -11,7 +11,8 @@ import { openStore } from '../../../store/open.ts';
 import type { Store } from '../../../store/types.ts';
 import { workflowActivities } from '../../../worker/activities.ts';
 import { embeddedLayout } from '../../../worker/embedded/layout.ts';
-import { startServer, stopServer } from '../../../worker/embedded/server.ts';
+import { freePort } from '../../../worker/embedded/ports.ts';
+import { findServer, startServer, stopServer } from '../../../worker/embedded/server.ts';
 import { dataConverter } from '../../../worker/payload-storage.ts';
 import { WORKFLOW_QUEUE } from '../../../worker/slots.ts';
 import type { ExperimentInput } from '../../../workflows/types.ts';
@@ -47,6 +48,7 @@ export class Laboratory {
     private readonly native: NativeConnection,
     private readonly bundle: string,
     private readonly cachedWorkflows: number | undefined,
+    private readonly serverArguments: string[],
   ) {}
 
   static async open(
@@ -74,6 +76,7 @@ export class Laboratory {
       native,
       bundle,
       options.cachedWorkflows,
+      options.serverArguments ?? [],
     );
     await lab.startWorkers();
     return lab;
@@ -104,6 +107,19 @@ export class Laboratory {
       ),
     ]);
     this.workers = workers.map((worker) => ({ worker, done: worker.run() }));
+  }
+
+  /** Kills the server at once, and starts it again on its database. */
+  async restartServer(): Promise<void> {
+    const layout = embeddedLayout(this.directory);
+    const server = findServer(layout);
+    if (!server) throw new Error('no server runs');
+    process.kill(server.pid, 'SIGKILL');
+    const port = Number(this.address.split(':')[1]);
+    // Its sockets outlive it by a moment.
+    await until('the server is gone', async () => (await freePort([port])) === port);
+    const { address } = await startServer(layout, this.serverArguments);
+    if (address !== this.address) throw new Error(`the server came back at ${address}`);
   }
 
   async stopWorkers(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Expression, ParamTree, Plan, PlanStep } from '../../../compiler/plan/types.ts';
+import type { Expression, Plan, PlanSearch, PlanStep } from '../../../compiler/plan/types.ts';
 import { sha256 } from '../../../store/digest.ts';
 import type { ExperimentInput } from '../../../workflows/types.ts';
 
@@ -35,12 +35,12 @@ export function matrix(count: number, axis = 'i'): NonNullable<PlanStep['matrix'
 }
 
 /** `${{ steps.<id> }}` */
-export function ref(id: string): ParamTree {
+export function ref(id: string): { $expr: Expression } {
   return { $expr: { op: 'member', of: { op: 'name', name: 'steps' }, name: id } };
 }
 
 /** `${{ matrix.<axis> }}` */
-export function axis(name: string): ParamTree {
+export function axis(name: string): { $expr: Expression } {
   return { $expr: { op: 'member', of: { op: 'name', name: 'matrix' }, name } };
 }
 
@@ -72,4 +72,24 @@ export function plan(name: string, steps: PlanStep[], more: Partial<Plan> = {}):
 
 export function input(plan: Plan, more: Partial<ExperimentInput> = {}): ExperimentInput {
   return { plan, parallelism: 100, heartbeatSeconds: 30, searchAttributes: true, ...more };
+}
+
+/** A search for x between 0 and 1, with a random start of five trials. */
+export function searching(more: Partial<PlanSearch> = {}): PlanSearch {
+  return {
+    space: [{ name: 'x', type: 'real', low: 0, high: 1, log: false }],
+    sampler: { type: 'tpe', options: { startup: 5 } },
+    pruner: { type: 'none', options: {} },
+    objectives: [{ metric: 'loss', direction: 'minimise' }],
+    trials: 10,
+    parallel: 4,
+    lag: more.parallel ?? 4,
+    first: [],
+    ...more,
+  };
+}
+
+/** `${{ search.<name> }}` */
+export function tried(name: string): { $expr: Expression } {
+  return { $expr: { op: 'member', of: { op: 'name', name: 'search' }, name } };
 }
