@@ -186,12 +186,15 @@ export function program(
 
   artifacts
     .command('export')
-    .summary('write a model to a directory that other tools load')
+    .summary('write a model or a dictionary to a directory that other tools load')
     .argument('<what>', 'a step, a point, a key or the digest of an artifact, or the beginning of one')
     .argument('<directory>', 'a new directory')
     .addOption(
-      new Option('--to <format>', 'hf: a Hugging Face directory, which transformers loads')
-        .choices(['hf'])
+      new Option(
+        '--to <format>',
+        'hf: a Hugging Face directory, which transformers loads; saelens: a dictionary, which SAELens loads',
+      )
+        .choices(['hf', 'saelens'])
         .makeOptionMandatory(),
     )
     .option('--run <run>', 'only what this run uses')

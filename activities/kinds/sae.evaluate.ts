@@ -1,30 +1,37 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ActivityBody, Job } from '../../compute/types.ts';
+import type { ActivityBody, Job, LocalArtifact } from '../../compute/types.ts';
 import { captureItems } from '../../ml/activations/capture.ts';
-import { textItem } from '../../ml/activations/items.ts';
-import { visitingOrder } from '../../ml/activations/order.ts';
 import { type CaptureItem, rowsOf } from '../../ml/activations/types.ts';
+import { tensorflow } from '../../ml/engine/engine.ts';
 import { ComputeError } from '../../ml/failure.ts';
 import { loadModel } from '../../ml/models/load.ts';
-import type { LanguageModel, Tokenizer } from '../../ml/models/types.ts';
+import type { LanguageModel } from '../../ml/models/types.ts';
 import { stream } from '../../ml/random/stream.ts';
 import type { Dictionary } from '../../ml/sae/dictionary.ts';
 import { estimateLosses, estimateMoments } from '../../ml/sae/estimates.ts';
+import { estimateFirings, totalFirings } from '../../ml/sae/firing-estimates.ts';
+import { randomDirections } from '../../ml/sae/initial-weights.ts';
 import { loadDictionary } from '../../ml/sae/load.ts';
-import { measure } from '../../ml/sae/measure.ts';
-import { deadFraction, type Firings, rareFraction } from '../../ml/sae/metrics/dead-fraction.ts';
-import { type DensityHistogram, densityHistogram } from '../../ml/sae/metrics/density.ts';
-import { totalMoments } from '../../ml/sae/metrics/moments.ts';
+import { countFirings, measure } from '../../ml/sae/measure.ts';
+import type { Firings } from '../../ml/sae/metrics/dead-fraction.ts';
+import { maxCosineToOthers } from '../../ml/sae/metrics/decoder-similarity.ts';
+import { densityHistogram } from '../../ml/sae/metrics/density.ts';
+import { type Moments, totalMoments } from '../../ml/sae/metrics/moments.ts';
 import { splicedLosses } from '../../ml/sae/splice.ts';
+import { bootstrapMean } from '../../ml/stats/bootstrap.ts';
 import { loadTokenizer } from '../../ml/tokenizers/load.ts';
 import type { SaeEvaluateParameters } from '../../schemas/generated/parameters.ts';
 import type { Table } from '../../store/table.ts';
 import type { Json } from '../../store/types.ts';
+import { WordProbing } from '../sae-evaluation/probing.ts';
+import { densityTable, similarityTable } from '../sae-evaluation/tables.ts';
+import { unseenTexts } from '../sae-evaluation/texts.ts';
 import { readTexts } from '../texts.ts';
 
-/** Features that fire less often than so are called rare. */
-const RARE = 1e-3;
+/** Texts read at a time: bounds the memory, and leaves out so many at a time for the intervals of shares of features. */
+const PARTS = 40;
+const LARGEST_PART = 64;
 
 export const run: ActivityBody = async (job) => {
   const params = job.params as unknown as SaeEvaluateParameters;
@@ -32,45 +39,100 @@ export const run: ActivityBody = async (job) => {
   const model = await loadModel(params.model.directory);
   const tokenizer = loadTokenizer(params.model.directory);
   checkModel(dictionary, model, params);
-  const items = await chooseTexts(params, dictionary, model, tokenizer, job);
+  const texts = await readTexts(params.data.directory);
+  const { measured, further } = unseenTexts(texts, params, dictionary, model, tokenizer, job);
 
   const { layer, site, width } = dictionary;
   const { batch } = params;
   const padId = tokenizer.padId;
-  const acts_ND = captureItems(items, { model, layers: [layer], site, batch, padId }).get(
-    layer,
-  ) as Float32Array;
-  const owner = items.flatMap((item, i) => new Array<number>(rowsOf(item)).fill(i));
-  const { moments, firings } = measure(dictionary, acts_ND, owner);
+  const actsOf = (items: readonly CaptureItem[]) =>
+    captureItems(items, { model, places: [{ site, layer }], batch, padId })[0] as Float32Array;
+  const probing = await WordProbing.open(params, measured, texts, tokenizer, width, job.seed);
+  const moments: Moments[] = [];
+  const firings: Firings[] = [];
+  for (const { start, items } of partsOf(measured)) {
+    const acts_ND = actsOf(items);
+    const owner = items.flatMap((item, i) => new Array<number>(rowsOf(item)).fill(i));
+    const found = measure(dictionary, acts_ND, owner);
+    moments.push(...found.moments);
+    firings.push(found.firings);
+    probing?.add(start, items, acts_ND);
+    job.progress(start, measured.length);
+  }
+  for (const { start, items } of partsOf(further)) {
+    firings.push(countFirings(dictionary, actsOf(items)));
+    job.progress(start, further.length);
+  }
   const total = totalMoments(moments);
   const mean_D = Float32Array.from(total.sum_D, (sum) => sum / total.rows);
 
   const losses = [];
-  for (let from = 0; from < items.length; from += batch) {
-    const group = items.slice(from, from + batch);
+  for (let from = 0; from < measured.length; from += batch) {
+    const group = measured.slice(from, from + batch);
     losses.push(...splicedLosses(group, { model, dictionary, mean_D, batch, padId }));
-    job.progress(from + group.length, items.length);
+    job.progress(from + group.length, measured.length);
   }
   model.dispose();
-  dictionary.dispose();
 
-  const density = densityHistogram(firings);
-  const table = job.artifact('table', 'density');
-  await writeFile(
-    join(table.directory, 'table.json'),
-    `${JSON.stringify(densityTable(density, firings, items.length))}\n`,
-  );
-  const window = { n: firings.rows, n_unit: 'position' };
+  const probed = probing?.estimates(dictionary, job);
+  const similar = similarityOf(dictionary, job.seed);
+  dictionary.dispose();
+  const allFirings = totalFirings(firings);
+  const density = densityHistogram(allFirings);
   return {
-    outputs: { table, density: { positions: firings.rows, width, ...density } as unknown as Json },
+    outputs: {
+      table: await written(
+        job,
+        'density',
+        densityTable(density, allFirings, measured.length + further.length),
+      ),
+      similarity: await written(job, 'similarity', similarityTable(similar.cosines, similar.random)),
+      density: { positions: allFirings.rows, width, ...density } as unknown as Json,
+    },
     metrics: {
       ...estimateMoments(moments, stream(job.seed, 'sae.evaluate.moments')),
       ...estimateLosses(losses, stream(job.seed, 'sae.evaluate.losses')),
-      dead_fraction: { value: deadFraction(firings), ...window },
-      rare_fraction: { value: rareFraction(firings, RARE), ...window },
+      ...estimateFirings(firings),
+      ...similar.metrics,
+      ...probed,
     },
   };
 };
+
+/** Equal parts, as many as the intervals need, none too large to hold. */
+function partsOf(items: readonly CaptureItem[]): { start: number; items: CaptureItem[] }[] {
+  const size = Math.min(LARGEST_PART, Math.max(1, Math.ceil(items.length / PARTS)));
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, part) => ({
+    start: part * size,
+    items: items.slice(part * size, (part + 1) * size),
+  }));
+}
+
+function similarityOf(dictionary: Dictionary, seed: number) {
+  const tf = tensorflow();
+  const { features, width } = dictionary;
+  const cosines = maxCosineToOthers(dictionary.decoder_FD);
+  const directions = randomDirections(features, width, 1, stream(seed, 'sae.evaluate.directions'));
+  const random_FD = tf.tensor2d(directions, [features, width]);
+  const random = maxCosineToOthers(random_FD);
+  random_FD.dispose();
+  const mean = (values: Float32Array, name: string) =>
+    bootstrapMean(values, { stream: stream(seed, name), unit: 'feature', replicates: 1000 });
+  return {
+    cosines,
+    random,
+    metrics: {
+      decoder_similarity: mean(cosines, 'sae.evaluate.similarity'),
+      decoder_similarity_random: mean(random, 'sae.evaluate.similarity.random'),
+    },
+  };
+}
+
+async function written(job: Job, name: string, table: Table): Promise<LocalArtifact> {
+  const artifact = job.artifact('table', name);
+  await writeFile(join(artifact.directory, 'table.json'), `${JSON.stringify(table)}\n`);
+  return artifact;
+}
 
 function checkModel(dictionary: Dictionary, model: LanguageModel, params: SaeEvaluateParameters): void {
   if (dictionary.width === model.width && dictionary.layer < model.layers) return;
@@ -79,63 +141,4 @@ function checkModel(dictionary: Dictionary, model: LanguageModel, params: SaeEva
     `The dictionary reads layer ${dictionary.layer} of width ${dictionary.width}; ${params.model.from ?? 'the model'} has ${model.layers} layers of width ${model.width}`,
     { hint: 'give the model whose activations the dictionary was trained on' },
   );
-}
-
-/** Texts that training did not see, in random order; nor any that reads the same as one that it saw. */
-async function chooseTexts(
-  params: SaeEvaluateParameters,
-  { config }: Dictionary,
-  model: LanguageModel,
-  tokenizer: Tokenizer,
-  job: Job,
-): Promise<CaptureItem[]> {
-  const texts = await readTexts(params.data.directory);
-  const sameData = config.data === params.data.digest;
-  const order = sameData
-    ? visitingOrder(config.texts)
-    : stream(job.seed, 'sae.evaluate.texts').permutation(texts.length);
-  const visited = sameData ? config.texts.visited : 0;
-  const seen = new Set(Array.from(order.subarray(0, visited), (text) => texts[text]));
-  const maxLength = Math.min(params['max-length'] ?? config.maxLength, model.maxPositions);
-  const items: CaptureItem[] = [];
-  for (const text of order.subarray(visited)) {
-    if (items.length === params.texts) break;
-    const content = texts[text] as string;
-    if (seen.has(content)) continue;
-    const item = textItem(content, text, tokenizer, { maxLength, skipped: config.skippedPositions });
-    if (item && item.to - item.from >= 2) items.push(item);
-  }
-  if (items.length < 2) {
-    throw new ComputeError(
-      'bad-data',
-      `Only ${items.length} of ${texts.length} texts are new to the dictionary`,
-      {
-        hint: 'give other texts as `data`, or capture fewer `tokens` for training',
-      },
-    );
-  }
-  if (!sameData)
-    job.log('The texts are not those that the dictionary was trained on: all of them count as unseen.');
-  return items;
-}
-
-function densityTable({ edges, counts }: DensityHistogram, firings: Firings, texts: number): Table {
-  const features = firings.counts_F.length;
-  const rows = counts.flatMap((count, i) =>
-    count === 0
-      ? []
-      : [{ from: edges[i] as number, to: edges[i + 1] as number, count, share: count / features }],
-  );
-  return {
-    id: 'feature-density',
-    title: 'How often features fire',
-    caption: `The ${features} features by the share of ${firings.rows} positions (${texts} texts that training did not see) at which they are above 0, on a scale of log10(share + 1e-10). The lowest bin holds features that never fire.`,
-    columns: [
-      { key: 'from', label: 'log10 share, from', format: 'number' },
-      { key: 'to', label: 'to', format: 'number' },
-      { key: 'count', label: 'features', format: 'integer' },
-      { key: 'share', label: 'of all features', format: 'percent' },
-    ],
-    rows,
-  };
 }

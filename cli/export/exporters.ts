@@ -1,7 +1,8 @@
 import { hfModel } from './hf-model.ts';
+import { saeLens } from './saelens.ts';
 import type { Exporter } from './types.ts';
 
 /** By format, the word after `--to`. */
-export const EXPORTERS = { hf: hfModel } as const satisfies Record<string, Exporter>;
+export const EXPORTERS = { hf: hfModel, saelens: saeLens } as const satisfies Record<string, Exporter>;
 
 export type ExportFormat = keyof typeof EXPORTERS;

@@ -74,7 +74,7 @@ const TEST_KINDS: KindDefinition[] = [
 export const KINDS = new Map(TEST_KINDS.map((kind) => [kind.name, kind]));
 
 /** The test kinds take what they are given, but for one thing. */
-const validateParameters: KindRegistry['validateParameters'] = (_kind, params) => ({
+export const validateParameters: KindRegistry['validateParameters'] = (_kind, params) => ({
   params: { given: 'by default', ...params },
   problems: params.steps === -1 ? [{ path: 'steps', message: 'must be at least 0', hint: 'use 0' }] : [],
 });

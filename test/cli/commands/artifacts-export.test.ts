@@ -5,6 +5,9 @@ import { exportArtifact } from '../../../cli/commands/artifacts-export.ts';
 import { UserError } from '../../../cli/errors.ts';
 import { loadClassifier } from '../../../ml/classifiers/load.ts';
 import { loadModel } from '../../../ml/models/load.ts';
+import type { DictionaryConfig } from '../../../ml/sae/dictionary.ts';
+import { readDictionaryFiles } from '../../../ml/sae/files/read.ts';
+import { saveDictionary } from '../../../ml/sae/save.ts';
 import { putArtifact } from '../../../store/artifacts.ts';
 import { openStore } from '../../../store/open.ts';
 import { acceptResult } from '../../../store/results.ts';
@@ -90,6 +93,43 @@ test('a classifier leaves the same way, for its own class of transformers', asyn
   await exportArtifact('judge', directory, { to: 'hf' });
   (await loadClassifier(directory)).dispose();
   expect(printed).toContain('transformers.AutoModelForSequenceClassification.from_pretrained');
+});
+
+test('a dictionary leaves with the configuration that SAELens reads, and its weights as they were stored', async () => {
+  const weights = {
+    W_enc: new Float32Array([1, 0, 0, 1, 1, 1]),
+    W_dec: new Float32Array([1, 0, 0, 1, 0.6, 0.8]),
+    b_enc: new Float32Array([0, 0.1, 0.2]),
+    b_dec: new Float32Array([0.5, -0.5]),
+    threshold: new Float32Array([0.1, 0.2, 0.3]),
+  };
+  const config: DictionaryConfig = {
+    ...{ variant: 'batch-topk', layer: 2, site: 'mlp_in', width: 2, features: 3 },
+    ...{ activation: { type: 'jumprelu' }, subtractsDecoderBias: true, trainingScale: 1, threshold: 0.2 },
+    ...{ model: 'm', data: 'd', texts: { total: 0, visited: 0, shuffle: null } },
+    ...{ skippedPositions: 1, maxLength: 32, training: {} },
+  };
+  const save = (step: string, given: DictionaryConfig) =>
+    finish(step, step, 'sae', (directory) => saveDictionary(directory, given, weights));
+  await save('dictionary', config);
+  const directory = join(folder, 'dictionary');
+  await exportArtifact('dictionary', directory, { to: 'saelens' });
+  expect(printed).toContain(`sae_lens.SAE.load_from_disk(${JSON.stringify(directory)})`);
+  expect(JSON.parse(readFileSync(join(directory, 'cfg.json'), 'utf8'))).toMatchObject({
+    ...{ architecture: 'jumprelu', d_in: 2, d_sae: 3, apply_b_dec_to_input: true },
+    metadata: {
+      ...{ sae_lens_version: '6.0.0', hook_name: 'blocks.2.ln2.hook_normalized', context_size: 32 },
+      ...{ seqpos_slice: [1, null], training_architecture: 'batch-topk' },
+    },
+  });
+  const read = readDictionaryFiles(directory, {}, null);
+  expect(read.weights).toEqual(weights);
+  expect(read.config).toMatchObject({ variant: 'batch-topk', layer: 2, site: 'mlp_in', skippedPositions: 1 });
+
+  await save('both', { ...config, variant: 'crosscoder', pair: { reads: 'both', tuned: 't' } });
+  const refusal = exportArtifact('both', join(folder, 'both'), { to: 'saelens' });
+  await expect(refusal).rejects.toThrow('A crosscoder cannot be exported');
+  expect(readdirSync(folder).filter((name) => name.includes('both'))).toEqual([]);
 });
 
 test('what cannot be exported is said, and nothing is written', async () => {

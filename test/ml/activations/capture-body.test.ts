@@ -1,7 +1,8 @@
-import { writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { run } from '../../../activities/kinds/activations.capture.ts';
+import * as capturing from '../../../ml/activations/capture.ts';
 import { openActivations } from '../../../ml/activations/read.ts';
 import { tensorflow } from '../../../ml/engine/engine.ts';
 import { loadModel } from '../../../ml/models/load.ts';
@@ -12,7 +13,10 @@ import { directoryOf, runBody, temporaryDirectory } from './run-body.ts';
 import { modelArtifact, randomTexts, textsArtifact, WIDTH } from './small-model.ts';
 
 const tf = tensorflow();
-const DEFAULTS = { site: 'mlp_out', protocol: 'corrected', tokens: 60_000, 'max-length': 256, batch: 4 };
+const DEFAULTS = {
+  ...{ site: 'mlp_out', protocol: 'corrected', tokens: 60_000, 'max-length': 256, batch: 4 },
+  ...{ dtype: 'f32', 'shard-size': 32 },
+};
 
 /** MLP outputs of one text on its own, by the model itself: [T, D]. */
 async function alone(model: { directory: string }, text: string, layer: number): Promise<Float32Array> {
@@ -35,7 +39,7 @@ test('every row is what the model computes for its text alone, in every layer', 
   const { result } = await runBody({ body: run, params });
   const activations = openActivations(directoryOf(result, 'activations'));
   const { index } = activations;
-  expect(index.layers.map(({ layer }) => layer)).toEqual([0, 2]);
+  expect(activations.layers).toEqual([0, 2]);
   const { text, position, token } = activations.origins();
   const tokenizer = loadTokenizer(model.directory);
   for (const layer of [0, 2]) {
@@ -58,8 +62,8 @@ test('every row is what the model computes for its text alone, in every layer', 
   expect(Math.min(...position)).toBe(1);
   const squares =
     activations.rows(0, 0, index.rows).reduce((sum, value) => sum + value * value, 0) / index.rows;
-  expect(index.layers[0]!.meanSquareNorm).toBeCloseTo(squares, 6);
-  expect(index.layers[0]!.scale).toBeCloseTo(1 / Math.sqrt(squares), 6);
+  expect(index.captures[0]!.meanSquareNorm).toBeCloseTo(squares, 6);
+  expect(index.captures[0]!.scale).toBeCloseTo(1 / Math.sqrt(squares), 6);
 });
 
 test('texts come in random order, whole, until there are enough positions', async () => {
@@ -95,6 +99,93 @@ test('a capture that dies and goes on from a checkpoint writes the same bytes', 
   const second = await runBody({ body: run, params, resume: first.checkpoints.at(-1)! });
   expect(readDirectory(directoryOf(second.result, 'activations'))).toEqual(
     readDirectory(directoryOf(whole.result, 'activations')),
+  );
+});
+
+test('a checkpoint names the shards that are written and holds only the rest', async () => {
+  const params = {
+    ...DEFAULTS,
+    model: modelArtifact('m'),
+    data: textsArtifact(randomTexts(400, stream(2, 'test.texts')), 'd'),
+    sites: ['mlp_in', 'mlp_out'],
+    layers: [0],
+    'shard-size': 0.01,
+    dtype: 'f16',
+  };
+  const whole = await runBody({ body: run, params });
+  const names = Object.keys(readDirectory(directoryOf(whole.result, 'activations')));
+  expect(names.filter((name) => name.startsWith('mlp_in-0-')).length).toBeGreaterThan(4);
+  const first = await runBody({ body: run, params, checkpointEvery: 2, dieAfter: 8 });
+  const handedOver = first.checkpoints.map(({ directory }) =>
+    existsSync(join(directory, 'files')) ? readdirSync(join(directory, 'files')) : [],
+  );
+  // Each shard once, in the checkpoint after it was written.
+  const all = handedOver.flat();
+  expect(all.length).toBeGreaterThan(4);
+  expect(new Set(all).size).toBe(all.length);
+  for (const { directory } of first.checkpoints)
+    expect(statSync(join(directory, 'state.safetensors')).size).toBeLessThan(2 ** 17);
+  // As the store gives it back: with the shards of the checkpoints before it.
+  const last = first.checkpoints.at(-1)!;
+  for (const { directory } of first.checkpoints.slice(0, -1)) {
+    if (existsSync(join(directory, 'files')))
+      cpSync(join(directory, 'files'), join(last.directory, 'files'), { recursive: true });
+  }
+  const second = await runBody({ body: run, params, checkpointEvery: 2, dieAfter: 10, resume: last });
+  // A new attempt hands all of them over again: those of the first may be gone with it.
+  expect(readdirSync(join(second.checkpoints[0]!.directory, 'files'))).toEqual(expect.arrayContaining(all));
+  const third = await runBody({ body: run, params, resume: second.checkpoints[0]! });
+  expect(readDirectory(directoryOf(third.result, 'activations'))).toEqual(
+    readDirectory(directoryOf(whole.result, 'activations')),
+  );
+});
+
+test('of a damaged result only what is lost is computed again, to the same bytes', async () => {
+  const params = {
+    ...DEFAULTS,
+    model: modelArtifact('m'),
+    data: textsArtifact(randomTexts(400, stream(2, 'test.texts')), 'd'),
+    sites: ['mlp_in', 'block_out'],
+    layers: [0, 1],
+    'shard-size': 0.02,
+  };
+  const { result } = await runBody({ body: run, params });
+  const wanted = readDirectory(directoryOf(result, 'activations'));
+  const left = temporaryDirectory();
+  cpSync(directoryOf(result, 'activations'), left, { recursive: true });
+  for (const name of ['block_out-1-0002', 'rows-0000', 'statistics'])
+    rmSync(join(left, `${name}.safetensors`));
+  rmSync(join(left, 'activations.json'));
+  const forward = vi.spyOn(capturing, 'captureItems');
+  const again = await runBody({ body: run, params, salvaged: { activations: left } });
+  expect(readDirectory(directoryOf(again.result, 'activations'))).toEqual(wanted);
+  // 32 texts at a time, of 8.5 tokens on average but the first: a shard of 327 rows lies in two or three of 13 windows.
+  expect(forward.mock.calls.length).toBeGreaterThan(0);
+  expect(forward.mock.calls.length).toBeLessThan(4);
+  forward.mockRestore();
+});
+
+test('several sites come from one pass, and a reader says which it means', async () => {
+  const model = modelArtifact('m');
+  const data = textsArtifact(randomTexts(60, stream(1, 'test.texts')), 'd');
+  const of = async (changes: Record<string, unknown>) => {
+    const { result } = await runBody({
+      body: run,
+      params: { ...DEFAULTS, model, data, layers: [1], ...changes },
+    });
+    return directoryOf(result, 'activations');
+  };
+  const both = await of({ sites: ['mlp_in', 'mlp_out'] });
+  for (const site of ['mlp_in', 'mlp_out'] as const) {
+    const alone = openActivations(await of({ site }));
+    const together = openActivations(both, site);
+    expect(together.rows(1, 0, 50)).toEqual(alone.rows(1, 0, 50));
+    expect(together.mean(1)).toEqual(alone.mean(1));
+    expect(together.layer(1).scale).toBe(alone.layer(1).scale);
+  }
+  expect(() => openActivations(both)).toThrow('Several sites were captured: mlp_in, mlp_out');
+  expect(() => openActivations(both, 'block_in')).toThrow(
+    'The site block_in was not captured: mlp_in, mlp_out were',
   );
 });
 

@@ -1,30 +1,29 @@
-import { truncateSync } from 'node:fs';
+import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tokensOfSpan } from '../../../ml/activations/align.ts';
 import { RowBatches } from '../../../ml/activations/batches.ts';
 import { openActivations } from '../../../ml/activations/read.ts';
+import { difference, placeRows, requireSameRows, sideBySide } from '../../../ml/activations/row-source.ts';
 import { RowOrder } from '../../../ml/activations/shuffle.ts';
+import type { StoredDtype } from '../../../ml/activations/types.ts';
 import { ActivationsWriter } from '../../../ml/activations/write.ts';
 import { temporaryDirectory } from './run-body.ts';
 
 /** `rows` rows of width 4, row r holding r, r + 0.25, r + 0.5, r + 0.75; ten rows a shard. */
-function write(rows: number): string {
+function write(rows: number, dtype: StoredDtype = 'f32'): string {
   const directory = temporaryDirectory();
   const writer = new ActivationsWriter({
     directory,
-    layers: [3],
-    site: 'mlp_out',
+    places: [{ site: 'mlp_out', layer: 3 }],
     width: 4,
-    shardBytes: 160,
+    dtype,
+    shardBytes: dtype === 'f32' ? 160 : 80,
   });
   for (let start = 0; start < rows; start += 7) {
     const count = Math.min(7, rows - start);
     for (let r = start; r < start + count; r++) writer.note(r, Math.floor(r / 5), r % 5);
-    writer.append(
-      3,
-      Float32Array.from({ length: count * 4 }, (_, i) => start + i / 4),
-    );
+    writer.append([Float32Array.from({ length: count * 4 }, (_, i) => start + i / 4)]);
   }
   const texts = { total: 9, visited: 9, shuffle: null };
   writer.finish({
@@ -36,7 +35,7 @@ function write(rows: number): string {
 
 test('any range of rows can be read, over the ends of shards', () => {
   const activations = openActivations(write(43));
-  expect(activations.index.layers[0]!.shards.map(({ rows }) => rows)).toEqual([10, 10, 10, 10, 3]);
+  expect(activations.index.captures[0]!.shards.map(({ rows }) => rows)).toEqual([10, 10, 10, 10, 3]);
   for (const [start, end] of [
     [0, 43],
     [9, 31],
@@ -53,12 +52,39 @@ test('any range of rows can be read, over the ends of shards', () => {
   expect(() => activations.rows(2, 0, 1)).toThrow('Layer 2 was not captured: 3 were');
 });
 
-test('a truncated shard and a missing file are named', () => {
+test('f16 takes half the room; its statistics are of the rounded numbers', () => {
+  // Quarters are exact up to 511.75, halves up to 1023.5, then whole numbers.
+  const activations = openActivations(write(1100, 'f16'));
+  const { shards, meanSquareNorm } = activations.index.captures[0]!;
+  expect(shards[0]!.rows).toBe(10);
+  const rows = activations.rows(3, 0, 1100);
+  expect([...rows.subarray(4 * 511, 4 * 512)]).toEqual([511, 511.25, 511.5, 511.75]);
+  expect([...rows.subarray(4 * 601, 4 * 602)]).toEqual([601, 601, 601.5, 602]);
+  expect(meanSquareNorm).toBeCloseTo(rows.reduce((sum, value) => sum + value * value, 0) / 1100, 4);
+  const writer = new ActivationsWriter({
+    ...{ directory: temporaryDirectory(), places: [{ site: 'block_out', layer: 1 }] },
+    ...{ width: 2, dtype: 'f16', shardBytes: 80 },
+  });
+  expect(() => writer.append([Float32Array.of(1, 70_000)])).toThrow(
+    'block_out of layer 1 are too large for f16',
+  );
+});
+
+test('a truncated, a changed and a missing shard are named', () => {
   const directory = write(43);
-  truncateSync(join(directory, 'layer-3-0001.safetensors'), 120);
+  truncateSync(join(directory, 'mlp_out-3-0001.safetensors'), 120);
+  const flipped = join(directory, 'mlp_out-3-0002.safetensors');
+  const bytes = readFileSync(flipped);
+  bytes[bytes.length - 1]! ^= 1;
+  writeFileSync(flipped, bytes);
+  rmSync(join(directory, 'mlp_out-3-0003.safetensors'));
+  rmSync(join(directory, 'rows-0000.safetensors'));
   const activations = openActivations(directory);
   expect(activations.rows(3, 0, 10)).toHaveLength(40);
-  expect(() => activations.rows(3, 10, 11)).toThrow(/layer-3-0001\.safetensors.*truncated/);
+  expect(() => activations.rows(3, 10, 11)).toThrow(/mlp_out-3-0001\.safetensors is not what was stored/);
+  expect(() => activations.rows(3, 25, 26)).toThrow(/mlp_out-3-0002\.safetensors is not what was stored/);
+  expect(() => activations.rows(3, 30, 31)).toThrow(/ENOENT.*mlp_out-3-0003\.safetensors/);
+  expect(() => activations.origins()).toThrow(/ENOENT.*rows-0000\.safetensors/);
   expect(() => openActivations(temporaryDirectory())).toThrow(/activations\.json/);
 });
 
@@ -84,14 +110,13 @@ test('an epoch hands out every row once, in another order each time', () => {
 test('batches run through epochs without a seam, and any can be asked for first', () => {
   const activations = openActivations(write(600));
   const options = {
-    layer: 3,
     rows: 590,
     batch: 64,
-    scale: 2,
     shuffle: { seed: 1, name: 'test' },
     bufferBytes: 256 * 16,
   };
-  const batches = new RowBatches(activations, options);
+  const source = placeRows(activations, 3, 2);
+  const batches = new RowBatches(source, options);
   const seen: number[] = [];
   const kept: Float32Array[] = [];
   for (let step = 0; step < 19; step++) {
@@ -102,10 +127,29 @@ test('batches run through epochs without a seam, and any can be asked for first'
   const all = Array.from({ length: 590 }, (_, r) => r);
   expect(seen.slice(0, 590).sort((a, b) => a - b)).toEqual(all);
   expect(seen.slice(590, 1180).sort((a, b) => a - b)).toEqual(all);
-  for (const step of [18, 3, 9]) expect(new RowBatches(activations, options).batch(step)).toEqual(kept[step]);
-  const plain = new RowBatches(activations, { ...options, scale: 1, shuffle: null });
+  for (const step of [18, 3, 9]) expect(new RowBatches(source, options).batch(step)).toEqual(kept[step]);
+  const plain = new RowBatches(placeRows(activations, 3), { ...options, shuffle: null });
   expect(plain.batch(9)[56]).toBe(0);
   expect(plain.batch(0)[4]).toBe(1);
+});
+
+test('several places are read row by row together, if they are the same rows', () => {
+  const first = openActivations(write(43));
+  const second = openActivations(write(43, 'f16'));
+  requireSameRows(first, second, ['activations', 'target']);
+  const both = sideBySide(placeRows(first, 3), placeRows(second, 3, 10));
+  expect(both.width).toBe(8);
+  expect([...both.rows(8, 10)]).toEqual(
+    [8, 9].flatMap((r) =>
+      [0, 0.25, 0.5, 0.75].map((d) => r + d).concat([0, 2.5, 5, 7.5].map((d) => 10 * r + d)),
+    ),
+  );
+  expect([...difference(placeRows(second, 3, 3), placeRows(first, 3)).rows(9, 10)]).toEqual([
+    18, 18.5, 19, 19.5,
+  ]);
+  expect(() => requireSameRows(first, openActivations(write(42)), ['activations', 'target'])).toThrow(
+    '`activations` and `target` are not the same rows: one has 43 rows, the other 42',
+  );
 });
 
 test('a span is the tokens that share a character with it', () => {

@@ -13,6 +13,7 @@ export interface BodyRun {
   /** Ends the attempt right after the checkpoint of this step, as a kill would. */
   dieAfter?: number;
   resume?: Checkpoint;
+  salvaged?: Record<string, string>;
 }
 
 export interface Checkpoint {
@@ -41,6 +42,7 @@ export async function runBody(
     checkpointEvery: run.checkpointEvery ?? null,
     segmentUnits: null,
     resume: run.resume ?? null,
+    ...(run.salvaged && { salvaged: run.salvaged }),
   };
   const { job } = createJob(description, {
     send: () => undefined,

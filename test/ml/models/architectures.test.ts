@@ -31,6 +31,10 @@ interface Expected {
 }
 const POSITIONS = [0, 5, 11];
 const configOf = (name: string) => JSON.parse(readFileSync(join(TINY, name, 'config.json'), 'utf8'));
+/** By model and site, what each layer has there: [layer][2][3][D]. */
+const INSIDE: Record<string, Record<string, number[][][][]>> = JSON.parse(
+  readFileSync(join(TINY, '../hook-sites.json'), 'utf8'),
+);
 const NAMES = ['gpt2', 'gpt_neo', 'gpt_neox', 'gemma', 'llama', 'llama_biased', 'qwen2', 'qwen3'];
 
 describe.each(NAMES)('%s beside transformers', (name) => {
@@ -56,9 +60,9 @@ describe.each(NAMES)('%s beside transformers', (name) => {
     expectClose(own, expected.padded_logits.flat(), 1e-4);
   });
 
-  test('the outputs of every block and MLP, with a mask or without hooks changing nothing', () => {
+  test('what goes in and out of every block, attention and MLP; hooks change nothing', () => {
     const seen = new Map<string, number[]>();
-    const sites: HookSite[] = ['block_out', 'mlp_out', 'attention_out'];
+    const sites: HookSite[] = ['block_in', 'attention_out', 'mlp_in', 'mlp_out', 'block_out'];
     const hooks = sites.flatMap((site) =>
       Array.from(
         { length: model.layers },
@@ -71,10 +75,12 @@ describe.each(NAMES)('%s beside transformers', (name) => {
     );
     const watched = read(() => model.forward(ids_BT, { hooks }));
     expectClose(watched, Array.from(read(() => model.forward(ids_BT))), 0);
-    expect(seen.size).toBe(3 * model.layers);
+    expect(seen.size).toBe(5 * model.layers);
     for (let layer = 0; layer < model.layers; layer++) {
       expectClose(seen.get(`block_out.${layer}`), (expected.hidden[layer] ?? []).flat(2), 1e-4);
       expectClose(seen.get(`mlp_out.${layer}`), (expected.mlp[layer] ?? []).flat(2), 1e-4);
+      for (const [site, values] of Object.entries(INSIDE[name] ?? {}))
+        expectClose(seen.get(`${site}.${layer}`), (values[layer] ?? []).flat(2), 1e-4);
     }
   });
 
@@ -108,10 +114,10 @@ describe.each(NAMES)('%s beside transformers', (name) => {
     expect(greedy(changed, ids, real, 8).map((row) => row.slice(12))).toEqual(variant.greedy);
   });
 
-  test('a hook replaces what a block, an MLP or an attention puts out, at one position too', () => {
+  test('a hook replaces what goes in or out of a block, an MLP or an attention, at one position too', () => {
     const tf = tensorflow();
     const plain = read(() => model.forward(ids_BT));
-    for (const site of ['block_out', 'mlp_out', 'attention_out'] as const) {
+    for (const site of ['block_in', 'attention_out', 'mlp_in', 'mlp_out', 'block_out'] as const) {
       const only = (position: number) => (acts_BTD: tf.Tensor3D) => {
         const place_T = tf.oneHot(tf.scalar(position, 'int32'), 12).reshape([1, 12, 1]);
         return acts_BTD.mul<tf.Tensor3D>(tf.sub(1, place_T));
