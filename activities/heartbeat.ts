@@ -50,6 +50,12 @@ export class Heartbeats {
     this.moved();
   }
 
+  /** The next attempt shall be by itself. */
+  alone(): void {
+    this.details = { ...this.details, alone: true };
+    this.send(this.details);
+  }
+
   /** Something else was done: a file stored, an input fetched. */
   moved(): void {
     this.movedAt = performance.now();

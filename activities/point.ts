@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { computeEnvironment } from '../compute/environment.ts';
-import { type ChildOutcome, superviseChild } from '../compute/supervise.ts';
+import { type ChildOutcome, type SuperviseOptions, superviseChild } from '../compute/supervise.ts';
 import { ComputeError } from '../compute/types.ts';
 import { type Attempt, deleteCheckpoints, type Resumed, SupersededError } from '../store/checkpoints.ts';
 import { acceptResult, lookUpResult } from '../store/results.ts';
@@ -14,7 +14,10 @@ import { materialiseParams, readRun } from './inputs.ts';
 import { takeTurn } from './lease.ts';
 import { logFile, PointLog } from './log.ts';
 import { keepOutputs } from './outputs.ts';
+import { salvage } from './salvage.ts';
 import { Redactor, secretsIn } from './secrets.ts';
+import { BroughtDownError } from './stream-group.ts';
+import type { Seat } from './streams.ts';
 import type { PointOutcome, PointRequest } from './types.ts';
 
 /** How often an attempt tells others that it lives, at most. */
@@ -25,12 +28,14 @@ const CHECKPOINT_SECONDS = 300;
 /**
  * One attempt at one point, or at one segment of it: a verified result is returned as it is; else inputs are fetched, the
  * body runs in a child process from the last checkpoint on, and its outputs are stored and accepted, once and for all.
+ * @param seat its place among the points that this worker computes; absent: a process of its own, at once
  * @throws ApplicationFailure whose type is the failure's code, or CancelledFailure
  */
 export async function executePoint(
   host: ActivityHost,
   request: PointRequest,
   context: PointContext,
+  seat?: Seat,
 ): Promise<PointOutcome> {
   const { run, point, stallSeconds } = request;
   const secrets = secretsOf(host, request);
@@ -42,10 +47,11 @@ export async function executePoint(
     stallMs: stallSeconds * 1000,
     previous: context.previous,
   });
-  const execution = new PointExecution(host, request, context, { secrets, redactor, log, beats });
+  const execution = new PointExecution(host, request, context, { secrets, redactor, log, beats, seat });
   try {
     return await execution.run();
   } catch (error) {
+    if (error instanceof BroughtDownError) beats.alone();
     const lastLines = log.tail();
     log.write(`--- ended: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`);
     throw toTemporalFailure(error, { point: point.id, log: log.path, lastLines, redact, context });
@@ -66,10 +72,13 @@ interface Tools {
   redactor: Redactor;
   log: PointLog;
   beats: Heartbeats;
+  seat: Seat | undefined;
 }
 
 class PointExecution {
   private readonly saving = new CheckpointCosts();
+  /** A result that is not whole any more. */
+  private damaged: PointRecord | null = null;
 
   constructor(
     private readonly host: ActivityHost,
@@ -119,6 +128,7 @@ class PointExecution {
     if (found.state === 'absent') return null;
     if (found.state === 'invalid') {
       this.tools.log.write(`There is a result, but ${found.why}. Computing it again.`);
+      this.damaged = found.record ?? null;
       return null;
     }
     await deleteCheckpoints(store, request.point.key);
@@ -141,7 +151,8 @@ class PointExecution {
       beats.checkpoint(resumed.step);
     }
     const startedAt = performance.now();
-    const seconds = () => (resumed?.seconds ?? 0) + (performance.now() - startedAt) / 1000;
+    const ownSeconds = () => this.tools.seat?.seconds() ?? (performance.now() - startedAt) / 1000;
+    const seconds = () => (resumed?.seconds ?? 0) + ownSeconds();
     const child = await this.runChild(attempt, workDirectory, durable.path, resumed, seconds);
     if (context.signal.aborted && child.type !== 'result') {
       const saved = beats.last.checkpointStep;
@@ -170,7 +181,7 @@ class PointExecution {
     seconds: () => number,
   ) {
     const { host, request, context } = this;
-    const { log, beats, secrets } = this.tools;
+    const { log, beats, secrets, seat } = this.tools;
     const { threads, stopGraceSeconds = 30, store } = host.deps;
     const onFile = () => beats.moved();
     const params = await materialiseParams(this.validParams(), host.artifacts, onFile);
@@ -178,6 +189,7 @@ class PointExecution {
       request.readsRun === undefined
         ? undefined
         : await readRun(request, request.readsRun, store, host.artifacts, onFile);
+    const salvaged = await this.salvaged(join(workDirectory, 'salvaged'));
     const checkpointSeconds =
       request.checkpointSeconds ?? (request.checkpointEvery === null ? CHECKPOINT_SECONDS : undefined);
     const replaced = new AbortController();
@@ -190,7 +202,7 @@ class PointExecution {
         else log.write(`The store did not take a sign of life: ${error.message}`);
       });
     };
-    return superviseChild({
+    const options: SuperviseOptions = {
       entry: host.childEntry,
       job: {
         kind: request.kind,
@@ -207,6 +219,7 @@ class PointExecution {
         segmentUnits: request.segmentUnits,
         resume: resumed === null ? null : { step: resumed.step, directory: resumed.directory },
         ...(run === undefined ? {} : { run }),
+        ...(salvaged === null ? {} : { salvaged }),
       },
       environment: computeEnvironment({ threads, temporaryDirectory: workDirectory, secrets }),
       stallSeconds: request.stallSeconds,
@@ -225,7 +238,23 @@ class PointExecution {
         log.write(`Checkpoint at step ${step}: ${cost}.`);
         beats.checkpoint(step);
       },
-    });
+      onMoved() {
+        beats.moved();
+        stillOurs();
+      },
+    };
+    return await (seat === undefined ? superviseChild(options) : seat.compute(options));
+  }
+
+  /** What a kind that can use it gets of a damaged result. */
+  private async salvaged(directory: string): Promise<Record<string, string> | null> {
+    if (this.damaged === null || !this.kind().salvages) return null;
+    const { store } = this.host.deps;
+    const left = await salvage(store, this.damaged, directory, () => this.tools.beats.moved());
+    this.tools.log.write(
+      `${left.lost} of its ${left.lost + left.whole} files are lost; the others are used.`,
+    );
+    return left.directories;
   }
 
   private async record(

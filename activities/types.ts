@@ -17,6 +17,11 @@ export interface PointRequest {
   /** Checkpoints that are kept; 1 when absent. */
   checkpointKeep?: number;
   segmentUnits: number | null;
+  /**
+   * Points with the same `key` read the same data, so a worker computes those that are there at the same time in one process;
+   * `points`: how many may be on their way, this one included.
+   */
+  stream?: { key: string; points: number };
   stallSeconds: number;
   secrets: string[];
   /** For kinds that read the whole run: what became of every point so far, by key; the activity reads the records. */
@@ -58,6 +63,8 @@ export interface PointHeartbeat {
   checkpointStep: number | null;
   /** Units of work a second over the last half minute. */
   rate: number;
+  /** The process that it shared with other points broke down: the next attempt is by itself. */
+  alone?: true;
 }
 
 /** What activities need from the worker that hosts them: `createActivities(deps)` of activities/index.ts. */

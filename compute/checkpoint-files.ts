@@ -1,22 +1,48 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SafetensorsFile, writeSafetensorsFile } from '../ml/models/safetensors-file.ts';
+import { LASTING_FILES } from '../store/checkpoints.ts';
 import type { Json } from '../store/types.ts';
 import { plain } from './protocol.ts';
 import { ComputeError, type LoopState } from './types.ts';
 
-/** A checkpoint on disk: `state.safetensors` and `state.json` in a directory of its own. */
+/**
+ * A checkpoint on disk: `state.safetensors` and `state.json` in a directory of its own, and finished files below `files/`.
+ * Of those it holds only the ones that the checkpoints before did not: the store remembers the rest (store/checkpoints.ts).
+ */
 
 export const CHECKPOINT_FORMAT = 1;
 
-export async function writeCheckpoint(directory: string, step: number, state: LoopState): Promise<void> {
+/** @param stored names of the finished files that are stored already */
+export async function writeCheckpoint(
+  directory: string,
+  step: number,
+  state: LoopState,
+  stored: ReadonlySet<string> = new Set(),
+): Promise<void> {
   const json = exactJson(state.json, 'json');
   await mkdir(directory, { recursive: true });
   writeSafetensorsFile(join(directory, 'state.safetensors'), state.tensors);
+  const files = Object.entries(state.files ?? {});
+  const names = files.length === 0 ? '' : `,"files":${JSON.stringify(files.map(([name]) => name))}`;
   await writeFile(
     join(directory, 'state.json'),
-    `{"format":${CHECKPOINT_FORMAT},"step":${step},"json":${json}}\n`,
+    `{"format":${CHECKPOINT_FORMAT},"step":${step},"json":${json}${names}}\n`,
   );
+  for (const [name, path] of files) {
+    if (stored.has(name)) continue;
+    await mkdir(join(directory, LASTING_FILES), { recursive: true });
+    await linkOrCopy(path, join(directory, LASTING_FILES, name));
+  }
+}
+
+/** A second name costs nothing, and the file will not change any more. */
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  await link(from, to).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EXDEV' || error.code === 'EPERM' || error.code === 'EMLINK')
+      return copyFile(from, to);
+    throw error;
+  });
 }
 
 export async function readCheckpoint(directory: string, step: number): Promise<LoopState> {
@@ -24,6 +50,7 @@ export async function readCheckpoint(directory: string, step: number): Promise<L
     format: number;
     step: number;
     json: Json;
+    files?: string[];
   };
   if (stored.format !== CHECKPOINT_FORMAT || stored.step !== step) {
     throw new ComputeError(
@@ -32,7 +59,10 @@ export async function readCheckpoint(directory: string, step: number): Promise<L
       { hint: 'Delete the checkpoints of this point to start it afresh.' },
     );
   }
-  return { tensors: readTensors(join(directory, 'state.safetensors')), json: stored.json };
+  const state = { tensors: readTensors(join(directory, 'state.safetensors')), json: stored.json };
+  if (!stored.files) return state;
+  const files = stored.files.map((name) => [name, join(directory, LASTING_FILES, name)]);
+  return { ...state, files: Object.fromEntries(files) };
 }
 
 function readTensors(path: string): LoopState['tensors'] {

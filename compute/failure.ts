@@ -1,6 +1,6 @@
-import type { ChildMessage } from './types.ts';
+import type { MemberMessage } from './types.ts';
 
-type Failure = Extract<ChildMessage, { type: 'failure' }>;
+type Failure = Extract<MemberMessage, { type: 'failure' }>;
 
 /**
  * What went wrong in a body, as data. A ComputeError says it itself; of other errors only those are known whose system code

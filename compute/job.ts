@@ -2,14 +2,23 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ArtifactType } from '../store/types.ts';
 import { runLoop } from './loop.ts';
-import { type ChildMessage, ComputeError, type Job, type JobDescription } from './types.ts';
+import { ComputeError, type Job, type JobDescription, type MemberMessage } from './types.ts';
 
 /** The channel from a body to whoever supervises it. */
 export interface JobHost {
-  send(message: ChildMessage): void;
+  send(message: MemberMessage): void;
   /** Resolves when the checkpoint is stored. */
   store(step: number, directory: string, seconds: number): Promise<void>;
   signal: AbortSignal;
+  /** Where other points are computed in the same process. */
+  company?: Company;
+}
+
+/** The other points of a process, as one of them sees them. */
+export interface Company {
+  /** Resolves when a step of the loop may begin, or when the point is told to stop. */
+  turn(step: number): Promise<void>;
+  share: Job['share'];
 }
 
 /** How the attempt may be ended at this moment. */
@@ -25,7 +34,7 @@ const PROGRESS_MS = 100;
 
 /** The Job that a body sees, over a channel to its parent. */
 export function createJob(description: JobDescription, host: JobHost): { job: Job; control: JobControl } {
-  let held: ChildMessage | null = null;
+  let held: MemberMessage | null = null;
   let sentAt = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | null = null;
   let loops = 0;
@@ -75,6 +84,7 @@ export function createJob(description: JobDescription, host: JobHost): { job: Jo
             job: description,
             stopRequested: () => host.signal.aborted,
             progress: job.progress,
+            ...(host.company && { turn: host.company.turn }),
             async store(step, directory, seconds) {
               flush();
               await host.store(step, directory, seconds);
@@ -86,7 +96,9 @@ export function createJob(description: JobDescription, host: JobHost): { job: Jo
         looping = false;
       }
     },
+    share: (name, make) => (host.company === undefined ? make() : host.company.share(name, make)),
     ...(description.run === undefined ? {} : { run: description.run }),
+    ...(description.salvaged === undefined ? {} : { salvaged: description.salvaged }),
   };
   return { job, control: { mayEnd: () => (looping || listening ? 'soon' : 'now'), flush } };
 }

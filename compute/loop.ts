@@ -13,6 +13,8 @@ export interface LoopHost {
   >;
   stopRequested(): boolean;
   progress(done: number, total: number, metrics?: Record<string, number>): void;
+  /** Resolves when the step may begin, or when `stopRequested`: several loops in one process do the same step together. */
+  turn?(step: number): Promise<void>;
   /** Hands a complete checkpoint over, which took so many seconds to write; resolves when it is stored. */
   store(step: number, directory: string, seconds: number): Promise<void>;
 }
@@ -43,14 +45,17 @@ export async function runLoop(host: LoopHost, options: LoopOptions): Promise<num
     await load(await readCheckpoint(from.directory, from.step));
     done = from.step;
   }
+  const storedFiles = new Set<string>();
   let saved = done;
   let savedAt = performance.now();
   const checkpoint = async () => {
     if (saved === done) return;
     const directory = join(workDirectory, 'checkpoints', String(done));
     const startedAt = performance.now();
-    await writeCheckpoint(directory, done, await save());
+    const state = await save();
+    await writeCheckpoint(directory, done, state, storedFiles);
     await host.store(done, directory, (performance.now() - startedAt) / 1000);
+    for (const name of Object.keys(state.files ?? {})) storedFiles.add(name);
     await rm(directory, { recursive: true, force: true });
     saved = done;
     savedAt = performance.now();
@@ -62,6 +67,7 @@ export async function runLoop(host: LoopHost, options: LoopOptions): Promise<num
   const suspendIfTold = async () => {
     // Lets messages in: steps are synchronous for as long as they like.
     await setImmediate();
+    if (done < total) await host.turn?.(done);
     if (!host.stopRequested()) return;
     await checkpoint();
     throw new Suspended(done, total);

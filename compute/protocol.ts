@@ -31,12 +31,14 @@ type Checks = Record<string, Record<string, (value: unknown) => boolean>>;
 
 const CHILD: { [T in ChildMessage['type']]: Record<string, (value: unknown) => boolean> } = {
   started: { environment: object },
-  progress: { done: number, total: number, metrics: numbers },
-  log: { message: string },
-  checkpoint: { step: count, directory: string, seconds: number },
-  result: { result: object, environment: object, usage: numbers },
-  suspended: { step: count, total: count },
+  progress: { member: count, done: number, total: number, metrics: numbers },
+  log: { member: count, message: string },
+  checkpoint: { member: count, step: count, directory: string, seconds: number },
+  result: { member: count, result: object, environment: object, usage: numbers },
+  suspended: { member: count, step: count, total: count },
+  stopped: { member: count },
   failure: {
+    member: count,
     code: string,
     message: string,
     retryable: boolean,
@@ -47,9 +49,10 @@ const CHILD: { [T in ChildMessage['type']]: Record<string, (value: unknown) => b
 };
 
 const PARENT: { [T in ParentMessage['type']]: Record<string, (value: unknown) => boolean> } = {
-  start: { job: object },
-  'checkpoint-stored': { step: count },
-  stop: { reason: string },
+  start: { jobs: (value) => Array.isArray(value) && value.length > 0 && value.every(object) },
+  'checkpoint-stored': { member: count, step: count },
+  stop: { member: count, reason: string },
+  drop: { member: count },
 };
 
 export function parseChildMessage(raw: unknown): ChildMessage {

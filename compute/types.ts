@@ -56,8 +56,15 @@ export interface Job {
    * @returns steps done, those of earlier attempts among them
    */
   loop(options: LoopOptions): Promise<number>;
+  /**
+   * What several points in one process need alike and only read: made by the first that asks, handed to the others. The
+   * name must tell everything that it depends on.
+   */
+  share<T>(name: string, make: () => T): T;
   /** Only for kinds with `readsRun`: every point of the run. */
   run?: RunView;
+  /** Only for kinds with `salvages`: output name -> directory of those files of a damaged result that are still whole. */
+  salvaged?: Record<string, string>;
 }
 
 export interface MaterialisedArtifact {
@@ -91,6 +98,11 @@ export interface LoopState {
   tensors: Record<string, { dtype: 'F32' | 'I32'; shape: number[]; data: Float32Array | Int32Array }>;
   /** Everything else. Must survive JSON exactly. */
   json: Json;
+  /**
+   * Local paths, by name, of finished files that belong to the state: an attempt stores each once, not with every
+   * checkpoint. They must stay as they are, and later states must name them too. `load` finds them where it is told, read-only.
+   */
+  files?: Record<string, string>;
 }
 
 export { ComputeError } from '../ml/failure.ts';
@@ -117,15 +129,16 @@ export interface RunViewPoint {
   error?: { code: string; message: string; hint?: string };
 }
 
-/** Child -> parent messages over the IPC channel. */
-export type ChildMessage =
-  | { type: 'started'; environment: Record<string, Json> }
+/** What a process says of one of its points. */
+export type MemberMessage =
   | { type: 'progress'; done: number; total: number; metrics: Record<string, number> }
   | { type: 'log'; message: string }
   /** `seconds`: what it took to read the state out and to write it. */
   | { type: 'checkpoint'; step: number; directory: string; seconds: number }
   | { type: 'result'; result: BodyResult; environment: Record<string, Json>; usage: ProcessUsage }
   | { type: 'suspended'; step: number; total: number }
+  /** It was told to stop, and had nothing to save. */
+  | { type: 'stopped' }
   | {
       type: 'failure';
       code: string;
@@ -136,11 +149,18 @@ export type ChildMessage =
       stack?: string;
     };
 
+/** Child -> parent messages over the IPC channel. `member`: the point's place in `start`. */
+export type ChildMessage =
+  | { type: 'started'; environment: Record<string, Json> }
+  | (MemberMessage & { member: number });
+
 /** Parent -> child messages. */
 export type ParentMessage =
-  | { type: 'start'; job: JobDescription }
-  | { type: 'checkpoint-stored'; step: number }
-  | { type: 'stop'; reason: 'cancelled' | 'paused' | 'shutdown' };
+  | { type: 'start'; jobs: JobDescription[] }
+  | { type: 'checkpoint-stored'; member: number; step: number }
+  | { type: 'stop'; member: number; reason: 'cancelled' | 'paused' | 'shutdown' }
+  /** Nothing that this one does counts any more; the others go on. */
+  | { type: 'drop'; member: number };
 
 export interface JobDescription {
   kind: string;
@@ -161,4 +181,5 @@ export interface JobDescription {
   /** Directory of the checkpoint to resume from. */
   resume: { step: number; directory: string } | null;
   run?: RunView;
+  salvaged?: Record<string, string>;
 }

@@ -32,6 +32,12 @@ export interface AttemptRecord {
   older?: SavedCheckpoint[];
 }
 
+/**
+ * What a checkpoint has below this folder belongs to the later ones of the same attempt, too: files that are finished, such
+ * as the shards that a capture has written. So each is handed over once.
+ */
+export const LASTING_FILES = 'files';
+
 interface SavedCheckpoint {
   checkpoint: CheckpointRecord;
   seconds: number;
@@ -186,9 +192,15 @@ export class Attempt {
     const stored = await Promise.all(
       paths.map((path) => blobs.putBlob(join(directory, path), { consume: true })),
     );
-    const files = Object.fromEntries(paths.map((path, i) => [path, stored[i] as ArtifactFile]));
     await this.assertCurrent();
     const before = savedBy(this.record);
+    const lasting = Object.entries(before[0]?.checkpoint.files ?? {}).filter(([path]) =>
+      path.startsWith(`${LASTING_FILES}/`),
+    );
+    const files = Object.fromEntries([
+      ...lasting,
+      ...paths.map((path, i): [string, ArtifactFile] => [path, stored[i] as ArtifactFile]),
+    ]);
     const older = before.slice(0, keep - 1).map(({ checkpoint, seconds }) => ({ checkpoint, seconds }));
     const dropped = before.slice(keep - 1);
     const checkpoint = { key: this.record.key, step, files };

@@ -9,8 +9,8 @@ const documentOf = (key: Digest) => `results/${key}`;
 export type ResultLookup =
   | { state: 'absent' }
   | { state: 'accepted'; record: PointRecord }
-  /** There, but not to be used: the point must run again. */
-  | { state: 'invalid'; why: string };
+  /** There, but not to be used: the point must run again. `record`: what it says, if it can be read. */
+  | { state: 'invalid'; why: string; record?: PointRecord };
 
 /** Looks the result of a key up. `full` reads every byte of its artifacts (once a process), `quick` looks at sizes. */
 export async function lookUpResult(
@@ -32,7 +32,7 @@ export async function lookUpResult(
   }
   for (const ref of artifactsOf(record)) {
     const found = await checkArtifact(store, ref, depth);
-    if (found.state !== 'ok') return { state: 'invalid', why: found.what };
+    if (found.state !== 'ok') return { state: 'invalid', why: found.what, record };
   }
   return { state: 'accepted', record };
 }

@@ -17,9 +17,11 @@ export type ArtifactType =
   | 'divergence' // divergence.json
   | 'activations' // activations.json + one safetensors shard set a layer
   | 'sae' // sae_weights.safetensors + cfg.json, as SAELens lays them out
+  | 'matches' // matches.json: which features of dictionaries are alike
   | 'triples' // triples.jsonl
   | 'probe' // probe.safetensors + probe.json
   | 'features' // features.json: explanations, classes, frequencies
+  | 'annotation-kit' // kit.html for raters, items.json with the key
   | 'table' // table.json: rows with definitions
   | 'report'; // report.html, figures/, tables/
 
@@ -70,6 +72,8 @@ export interface PointOutputs {
 export interface ProcessUsage {
   peakMemoryBytes: number;
   cpuSeconds: number;
+  /** Points that it computed; absent: this one alone. */
+  points?: number;
 }
 
 /** `results/<key>.json`: written once, never changed. */

@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import type { Seat, Streams } from '../activities/streams.ts';
 import type { PointHeartbeat, PointOutcome, PointRequest } from '../activities/types.ts';
 import type { Store } from '../store/types.ts';
 import type { RunEnd } from '../workflows/types.ts';
@@ -6,31 +7,34 @@ import { Permits } from './permits.ts';
 import { recompute } from './recompute.ts';
 import { recordRunEnd } from './runs.ts';
 
-export type PointActivity = (request: PointRequest) => Promise<PointOutcome>;
+export type PointActivity = (request: PointRequest, seat: Seat) => Promise<PointOutcome>;
 
 const WAITING_BEAT_MS = 5_000;
 
 /**
- * The activities of the kinds, as this host offers them: within its number of compute children, and able to recompute.
+ * The activities of the kinds, as this host offers them: within its number of compute children, points that read the same
+ * data side by side in one of them, and able to recompute.
  * @param activitiesFor the kinds' activities over a given store, by kind
  */
 export function hostActivities(
   store: Store,
   children: number,
+  streams: Streams,
   activitiesFor: (store: Store) => Record<string, PointActivity>,
-): Record<string, PointActivity> {
+): Record<string, (request: PointRequest) => Promise<PointOutcome>> {
   const permits = new Permits(children);
   const usual = activitiesFor(store);
   return Object.fromEntries(
     Object.entries(usual).map(([kind, activity]) => [
       kind,
       async (request: PointRequest) => {
-        const release = await takePermit(permits);
+        const seat = streams.enter(request, Context.current().info);
         try {
-          if (!request.recompute) return await activity(request);
-          return await recompute(store, request, (apart) => activitiesFor(apart)[kind]!(request));
+          await takePermit(permits, seat);
+          if (!request.recompute) return await activity(request, seat);
+          return await recompute(store, request, (apart) => activitiesFor(apart)[kind]!(request, seat));
         } finally {
-          release();
+          seat.leave();
         }
       },
     ]),
@@ -38,14 +42,13 @@ export function hostActivities(
 }
 
 /** Heartbeats while it waits, so that a point in the queue is not taken for one whose worker was lost. */
-async function takePermit(permits: Permits): Promise<() => void> {
+async function takePermit(permits: Permits, seat: Seat): Promise<void> {
   const { cancellationSignal, heartbeat } = Context.current();
-  if (permits.available) return await permits.acquire(cancellationSignal);
+  const permitted = seat.permitted((signal) => permits.acquire(signal), cancellationSignal);
   const waiting: PointHeartbeat = { done: 0, total: 0, metrics: {}, checkpointStep: null, rate: 0 };
-  heartbeat(waiting);
   const beat = setInterval(() => heartbeat(waiting), WAITING_BEAT_MS);
   try {
-    return await permits.acquire(cancellationSignal);
+    await permitted;
   } finally {
     clearInterval(beat);
   }

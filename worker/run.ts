@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createActivities } from '../activities/index.ts';
+import { Streams } from '../activities/streams.ts';
+import { KINDS } from '../compiler/kinds/registry.ts';
 import { openStore } from '../store/open.ts';
 import { thisProcess } from '../store/process-identity.ts';
 import { writeJson } from './embedded/json-file.ts';
@@ -45,6 +48,7 @@ export async function runWorker({ settings, queues, embedded }: WorkerRunOptions
       target: temporal,
       store,
       slots,
+      streams: new Streams({ directory, memoryBytes: totalmem(), kinds: KINDS }),
       workflowBundle: join(DIST, 'workflow-bundle.js'),
       logFile: layout.workerLog,
       connectSeconds: 30,

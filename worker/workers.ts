@@ -1,15 +1,19 @@
 import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { Streams } from '../activities/streams.ts';
 import type { Store } from '../store/types.ts';
+import { taskQueue } from '../workflows/execution.ts';
 import { hostActivities, type PointActivity, workflowActivities } from './activities.ts';
 import { fileLogger } from './log.ts';
 import { dataConverter } from './payload-storage.ts';
 import { type Slots, WORKFLOW_QUEUE } from './slots.ts';
+import { streamTuner } from './stream-slots.ts';
 import type { TemporalTarget } from './target.ts';
 
 export interface HostOptions {
   target: TemporalTarget;
   store: Store;
   slots: Slots;
+  streams: Streams;
   /** The built workflow code. */
   workflowBundle: string;
   logFile: string;
@@ -35,7 +39,7 @@ export class WorkerHost {
   ) {}
 
   static async start(options: HostOptions): Promise<WorkerHost> {
-    const { target, store, slots } = options;
+    const { target, store, slots, streams } = options;
     Runtime.install({
       logger: fileLogger(options.logFile),
       telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
@@ -47,7 +51,7 @@ export class WorkerHost {
       dataConverter: dataConverter(store),
       shutdownForceTime: DRAIN,
     };
-    const activities = hostActivities(store, slots.children, options.activitiesFor);
+    const activities = hostActivities(store, slots.children, streams, options.activitiesFor);
     const workers = await Promise.all([
       Worker.create({
         ...shared,
@@ -56,12 +60,14 @@ export class WorkerHost {
         activities: workflowActivities(store),
         maxConcurrentActivityTaskExecutions: 10,
       }),
-      ...Object.entries(slots.queues).map(([taskQueue, count]) =>
+      ...Object.entries(slots.queues).map(([queue, count]) =>
         Worker.create({
           ...shared,
-          taskQueue,
+          taskQueue: queue,
           activities,
-          maxConcurrentActivityTaskExecutions: count,
+          ...(trains(queue)
+            ? { tuner: streamTuner(streams, queue, count) }
+            : { maxConcurrentActivityTaskExecutions: count }),
           maxConcurrentActivityTaskPolls: Math.min(count, 4),
           maxHeartbeatThrottleInterval: HEARTBEAT_INTERVAL,
         }),
@@ -75,12 +81,22 @@ export class WorkerHost {
     try {
       await Promise.all(this.workers.map((worker) => worker.run()));
     } catch (error) {
-      for (const worker of this.workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+      this.stop();
       throw error;
     } finally {
       await this.connection.close().catch(() => undefined);
     }
   }
+
+  /** As a shutdown signal does: what runs is told to save a checkpoint and leave, and then `run` returns. */
+  stop(): void {
+    for (const worker of this.workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  }
+}
+
+/** Where points may come that share a process: all queues but those of light work. */
+function trains(queue: string): boolean {
+  return queue !== taskQueue('cpu') && queue !== taskQueue('label');
 }
 
 async function connect(target: TemporalTarget, seconds: number): Promise<NativeConnection> {

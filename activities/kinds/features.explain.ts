@@ -34,7 +34,7 @@ const BATCH = 32;
 
 export const run: ActivityBody = async (job) => {
   const params = job.params as unknown as FeaturesExplainParameters;
-  const dictionaries = params.dictionaries.map((artifact) => loadDictionary(artifact.directory));
+  const dictionaries = params.dictionaries.map(({ directory }) => loadDictionary(directory, ['transcoder']));
   const tokenizer = loadTokenizer(params.model.directory);
   const items = await sample(params, dictionaries, tokenizer, job);
   const acts = await capture(params, dictionaries, items, tokenizer);
@@ -176,14 +176,15 @@ async function capture(
     );
   }
   const layers = [...new Set(dictionaries.map((dictionary) => dictionary.layer))];
-  const captured = captureItems(items, { model, layers, site, batch: BATCH, padId: tokenizer.padId });
+  const places = layers.map((layer) => ({ site, layer }));
+  const captured = captureItems(items, { model, places, batch: BATCH, padId: tokenizer.padId });
   const starts = new Int32Array(items.length + 1);
   items.forEach((item, i) => {
     starts[i + 1] = (starts[i] as number) + item.to - item.from;
   });
   const { width } = model;
   model.dispose();
-  return { layers: captured, starts, width };
+  return { layers: new Map(layers.map((layer, i) => [layer, captured[i] as Float32Array])), starts, width };
 }
 
 function encodeText(

@@ -1,13 +1,10 @@
-import type { Activations } from './read.ts';
+import type { RowSource } from './row-source.ts';
 import { RowOrder } from './shuffle.ts';
 
 export interface BatchOptions {
-  layer: number;
   /** Only rows [0, rows) are read. */
   rows: number;
   batch: number;
-  /** Every number is multiplied by it. */
-  scale: number;
   shuffle: { seed: number; name: string } | null;
   /** Bytes of activations held at once. Part of what decides the order: keep it fixed. */
   bufferBytes?: number;
@@ -23,6 +20,8 @@ const BLOCK_ROWS = 256;
 export class RowBatches {
   private readonly order: RowOrder;
   private readonly width: number;
+  /** The last batch: those who train side by side ask for it one after the other. */
+  private last: { step: number; acts_BD: Float32Array } | null = null;
   private buffer: {
     epoch: number;
     index: number;
@@ -32,10 +31,10 @@ export class RowBatches {
   } | null = null;
 
   constructor(
-    private readonly activations: Activations,
+    private readonly source: RowSource,
     private readonly options: BatchOptions,
   ) {
-    this.width = activations.index.width;
+    this.width = source.width;
     this.order = new RowOrder({
       rows: options.rows,
       buffer: Math.max(1, Math.floor((options.bufferBytes ?? BUFFER_BYTES) / (4 * this.width))),
@@ -44,16 +43,21 @@ export class RowBatches {
     });
   }
 
-  /** Batch `step` (0-based): [batch, D]. */
+  /** Batch `step` (0-based): [batch, D]. To be read only. */
   batch(step: number): Float32Array {
-    const { batch, rows, scale } = this.options;
+    if (this.last?.step !== step) this.last = { step, acts_BD: this.gather(step) };
+    return this.last.acts_BD;
+  }
+
+  private gather(step: number): Float32Array {
+    const { batch, rows } = this.options;
     const { width } = this;
     const out_BD = new Float32Array(batch * width);
     for (let b = 0; b < batch; b++) {
       const position = step * batch + b;
       const { start, rows_RD, order } = this.bufferAt(Math.floor(position / rows), position % rows);
       const from = order[(position % rows) - start]! * width;
-      for (let d = 0; d < width; d++) out_BD[b * width + d] = rows_RD[from + d]! * scale;
+      out_BD.set(rows_RD.subarray(from, from + width), b * width);
     }
     return out_BD;
   }
@@ -81,7 +85,7 @@ export class RowBatches {
     const rows_RD = new Float32Array(rows * this.width);
     let at = 0;
     for (const [from, to] of blocks) {
-      rows_RD.set(this.activations.rows(this.options.layer, from, to), at);
+      rows_RD.set(this.source.rows(from, to), at);
       at += (to - from) * this.width;
     }
     return rows_RD;

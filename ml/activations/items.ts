@@ -26,9 +26,14 @@ export function textItem(
 /**
  * As the published code captured: texts padded at the end to the longest of their batch, and every position kept, padding
  * included.
+ *
+ * @param length in tokens, instead of the longest's
  */
-export function padded(items: readonly CaptureItem[], padId: number): CaptureItem[] {
-  const length = Math.max(...items.map((item) => item.ids.length));
+export function padded(
+  items: readonly CaptureItem[],
+  padId: number,
+  length = Math.max(...items.map((item) => item.ids.length)),
+): CaptureItem[] {
   return items.map((item) => {
     const ids = new Int32Array(length).fill(padId);
     ids.set(item.ids);

@@ -5,18 +5,21 @@ import type { HookSite } from '../models/types.ts';
 /**
  * activations.json, the index of an `activations` artifact. Beside it lie
  *
- *   rows.safetensors          I32 [R] `token`, `text`, `position`: where each row came from; row i is the same in all layers
- *   statistics.safetensors    F32 [D] `mean.<layer>`
- *   layer-<l>-<shard>.safetensors    F32 `acts` [rows of the shard, D]
+ *   rows-<shard>.safetensors                   I32 `token`, `text`, `position`: where each row came from; row i is the same
+ *                                              everywhere
+ *   <site>-<layer>-<shard>.safetensors         F32 or F16 `acts` [rows of the shard, D]
+ *   statistics.safetensors                     F32 [D] `mean.<site>.<layer>`
  */
 export interface ActivationsIndex {
-  format: 1;
-  site: HookSite;
+  format: 2;
   /** D */
   width: number;
   /** R */
   rows: number;
-  layers: LayerIndex[];
+  /** How activations are stored; statistics are of what is stored. */
+  dtype: StoredDtype;
+  captures: CaptureIndex[];
+  origins: ShardIndex[];
   /** Digest of the model artifact. */
   model: string;
   source: (TextSource | TripleSource) & {
@@ -25,13 +28,28 @@ export interface ActivationsIndex {
   };
 }
 
-export interface LayerIndex {
+export type StoredDtype = 'f32' | 'f16';
+
+/** A place in the model: the site of a layer, from 0. */
+export interface Place {
+  site: HookSite;
   layer: number;
+}
+
+/** What one place gave. */
+export interface CaptureIndex extends Place {
   /** mean over rows of ||x||^2 */
   meanSquareNorm: number;
   /** 1 / sqrt(meanSquareNorm): what to multiply by for a mean square norm of 1. */
   scale: number;
-  shards: { file: string; rows: number }[];
+  shards: ShardIndex[];
+}
+
+/** All shards but the last have as many rows. */
+export interface ShardIndex {
+  file: string;
+  rows: number;
+  sha256: string;
 }
 
 /** Rows are all kept positions of texts, text after text in the visiting order. */
@@ -54,6 +72,8 @@ export interface TripleSource {
   triples: number;
   /** The mean over the pieces of the target word, or its first piece. */
   pooling: 'mean' | 'first';
+  /** Captured for a control of probes, beside what was asked for: absent when it was asked for. */
+  control?: Place;
 }
 
 /** The texts that a capture visited: the first `visited` of the order that `visitingOrder` gives for `total` texts. */

@@ -1,200 +1,195 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { decodeSafetensors, writeSafetensors } from '../models/safetensors.ts';
-import type { HookSite } from '../models/types.ts';
-import type { ActivationsIndex, LayerIndex } from './types.ts';
+import { ComputeError } from '../failure.ts';
+import { halvesOf } from '../models/half.ts';
+import { writeSafetensors } from '../models/safetensors.ts';
+import { floatsOf } from '../models/safetensors-types.ts';
+import { RowBuffer } from './row-buffer.ts';
+import { activationsFile, ORIGINS_PER_SHARD, originsFile, rowsPerShard, writeShard } from './shards.ts';
+import type { ActivationsIndex, CaptureIndex, Place, ShardIndex, StoredDtype } from './types.ts';
 
 export interface WriterOptions {
   directory: string;
-  layers: readonly number[];
-  site: HookSite;
+  places: readonly Place[];
   width: number;
-  /** Bytes of one shard; each layer holds so much in memory. */
-  shardBytes?: number;
+  dtype: StoredDtype;
+  /** Bytes of one shard, at most; the writer holds one a place in memory (in f32). */
+  shardBytes: number;
 }
 
-/** What a resumed capture needs to go on writing. Tensors by name, and the rest. */
+/** What a resumed capture needs to go on writing: what is in no shard yet, the shards by name, and the rest. */
 export interface WriterState {
   tensors: Record<string, { dtype: 'F32' | 'I32'; shape: number[]; data: Float32Array | Int32Array }>;
-  rows: number;
-  sums: { layer: number; sum: number[]; squares: number }[];
+  json: {
+    origins: ShardIndex[];
+    captures: { shards: ShardIndex[]; sum: number[]; squares: number }[];
+  };
+  files: Record<string, string>;
 }
 
-const DEFAULT_SHARD_BYTES = 32 * 1024 * 1024;
+/** token, text, position */
+const ORIGIN = 3;
 
 /** Writes an `activations` artifact shard by shard, in bounded memory. */
 export class ActivationsWriter {
-  private readonly layers: LayerBuffer[];
-  private readonly origin = { token: [] as number[], text: [] as number[], position: [] as number[] };
-  private readonly rowsPerShard: number;
+  private readonly captures: PlaceWriter[];
+  private readonly origins: RowBuffer<Int32Array<ArrayBuffer>>;
 
   constructor(private readonly options: WriterOptions) {
-    const bytes = options.shardBytes ?? DEFAULT_SHARD_BYTES;
-    this.rowsPerShard = Math.max(1, Math.floor(bytes / (4 * options.width)));
     mkdirSync(options.directory, { recursive: true });
-    this.layers = options.layers.map((layer) => new LayerBuffer(layer, options.width, this.rowsPerShard));
+    this.captures = options.places.map((place) => new PlaceWriter(place, options));
+    this.origins = new RowBuffer(new Int32Array(ORIGINS_PER_SHARD * ORIGIN), ORIGIN, (rows_R3, shard) => {
+      const rows = rows_R3.length / ORIGIN;
+      const column = (at: number) => ({
+        dtype: 'I32' as const,
+        shape: [rows],
+        data: Int32Array.from({ length: rows }, (_, row) => rows_R3[row * ORIGIN + at]!),
+      });
+      return writeShard(options.directory, originsFile(shard), rows, {
+        token: column(0),
+        text: column(1),
+        position: column(2),
+      });
+    });
   }
 
   get rows(): number {
-    return this.origin.token.length;
+    return this.origins.rows;
   }
 
-  /** Where the next rows came from; their activations follow by `append`, layer by layer, in the same order. */
+  /** Where the next row came from; its activations follow by `append`, in the same order. */
   note(token: number, text: number, position: number): void {
-    this.origin.token.push(token);
-    this.origin.text.push(text);
-    this.origin.position.push(position);
+    this.origins.append(Int32Array.of(token, text, position));
   }
 
-  append(layer: number, acts_RD: Float32Array): void {
-    const buffer = this.layers.find((candidate) => candidate.layer === layer);
-    if (!buffer) throw new RangeError(`Layer ${layer} is not being captured`);
-    buffer.append(acts_RD, (shard, rows_RD) => this.writeShard(layer, shard, rows_RD));
+  /** @param acts_RD of the places, in their order */
+  append(acts_RD: readonly Float32Array[]): void {
+    this.captures.forEach((capture, i) => {
+      capture.append(acts_RD[i]!);
+    });
   }
 
   finish(rest: Pick<ActivationsIndex, 'model' | 'source'>): ActivationsIndex {
-    const { directory, site, width } = this.options;
-    for (const buffer of this.layers)
-      buffer.flush((shard, rows_RD) => this.writeShard(buffer.layer, shard, rows_RD));
+    const { directory, width, dtype } = this.options;
     const { rows } = this;
-    const layers = this.layers.map((buffer): LayerIndex => {
-      const meanSquareNorm = buffer.squares / rows;
-      return {
-        layer: buffer.layer,
-        meanSquareNorm,
-        scale: meanSquareNorm > 0 ? 1 / Math.sqrt(meanSquareNorm) : 1,
-        shards: buffer.shards.map((count, shard) => ({ file: shardFile(buffer.layer, shard), rows: count })),
-      };
-    });
-    const column = (values: number[]) => ({
-      dtype: 'I32' as const,
-      shape: [rows],
-      data: Int32Array.from(values),
-    });
-    writeSafetensors(join(directory, 'rows.safetensors'), {
-      token: column(this.origin.token),
-      text: column(this.origin.text),
-      position: column(this.origin.position),
-    });
-    const means = this.layers.map((buffer) => [
-      `mean.${buffer.layer}`,
-      { dtype: 'F32' as const, shape: [width], data: Float32Array.from(buffer.sum_D, (sum) => sum / rows) },
+    this.origins.flush();
+    const captures = this.captures.map((capture) => capture.finish(rows));
+    const means = this.captures.map(({ place: { site, layer }, sum_D }) => [
+      `mean.${site}.${layer}`,
+      { dtype: 'F32' as const, shape: [width], data: Float32Array.from(sum_D, (sum) => sum / rows) },
     ]);
     writeSafetensors(join(directory, 'statistics.safetensors'), Object.fromEntries(means));
-    const index: ActivationsIndex = { format: 1, site, width, rows, layers, ...rest };
+    const { shards: origins } = this.origins;
+    const index: ActivationsIndex = { format: 2, width, rows, dtype, captures, origins, ...rest };
     writeFileSync(join(directory, 'activations.json'), `${JSON.stringify(index, null, 2)}\n`);
     return index;
   }
 
-  /** Everything written so far, read back. */
+  /** The finished shards by reference; only what is in none yet is copied. */
   save(): WriterState {
     const { directory, width } = this.options;
-    const tensors: WriterState['tensors'] = {};
-    for (const [name, values] of Object.entries(this.origin)) {
-      tensors[`rows.${name}`] = { dtype: 'I32', shape: [values.length], data: Int32Array.from(values) };
-    }
-    for (const { layer, shards, held_RD } of this.layers) {
-      shards.forEach((rows, shard) => {
-        const file = decodeSafetensors(readFileSync(join(directory, shardFile(layer, shard))));
-        const data = file.get('acts')?.data as Float32Array;
-        tensors[`layer.${layer}.shard.${shard}`] = { dtype: 'F32', shape: [rows, width], data };
-      });
-      tensors[`layer.${layer}.held`] = {
-        dtype: 'F32',
-        shape: [held_RD.length / width, width],
-        data: held_RD.slice(),
-      };
-    }
-    const sums = this.layers.map(({ layer, sum_D, squares }) => ({ layer, sum: Array.from(sum_D), squares }));
-    return { tensors, rows: this.rows, sums };
+    const held = this.origins.held();
+    const shape = [held.length / ORIGIN, ORIGIN];
+    const tensors: WriterState['tensors'] = { origins: { dtype: 'I32', shape, data: held.slice() } };
+    this.captures.forEach(({ buffer }, i) => {
+      const data = buffer.held().slice();
+      tensors[`capture.${i}`] = { dtype: 'F32', shape: [data.length / width, width], data };
+    });
+    const captures = this.captures.map(({ buffer: { shards }, sum_D, squares }) => {
+      return { shards: [...shards], sum: Array.from(sum_D), squares };
+    });
+    const json = { origins: [...this.origins.shards], captures };
+    const files = allShards(json).map(({ file }) => [file, join(directory, file)]);
+    return { tensors, json, files: Object.fromEntries(files) };
   }
 
-  restore(state: WriterState): void {
-    const { tensors } = state;
-    for (const [name, values] of Object.entries(this.origin)) {
-      values.length = 0;
-      for (const value of (tensors[`rows.${name}`] as { data: Int32Array }).data) values.push(value);
-    }
-    for (const buffer of this.layers) {
-      buffer.reset();
-      for (let shard = 0; ; shard++) {
-        const stored = tensors[`layer.${buffer.layer}.shard.${shard}`];
-        if (!stored) break;
-        buffer.append(stored.data as Float32Array, (index, rows_RD) =>
-          this.writeShard(buffer.layer, index, rows_RD),
-        );
-      }
-      buffer.append((tensors[`layer.${buffer.layer}.held`] as { data: Float32Array }).data, () => {
-        throw new Error('A partial shard cannot be full');
-      });
-      const sums = state.sums.find((entry) => entry.layer === buffer.layer);
-      buffer.sum_D.set(sums?.sum ?? []);
-      buffer.squares = sums?.squares ?? 0;
-    }
-  }
-
-  private writeShard(layer: number, shard: number, rows_RD: Float32Array): void {
-    const { directory, width } = this.options;
-    writeSafetensors(join(directory, shardFile(layer, shard)), {
-      acts: { dtype: 'F32', shape: [rows_RD.length / width, width], data: rows_RD },
+  restore({ tensors, json, files }: WriterState): void {
+    for (const { file } of allShards(json)) share(files[file]!, join(this.options.directory, file));
+    this.origins.restore(json.origins, tensors.origins!.data);
+    this.captures.forEach((capture, i) => {
+      const { shards, sum, squares } = json.captures[i]!;
+      capture.buffer.restore(shards, tensors[`capture.${i}`]!.data);
+      capture.sum_D.set(sum);
+      capture.squares = squares;
     });
   }
 }
 
-const shardFile = (layer: number, shard: number) =>
-  `layer-${layer}-${String(shard).padStart(4, '0')}.safetensors`;
+const allShards = ({ origins, captures }: WriterState['json']): ShardIndex[] => [
+  ...origins,
+  ...captures.flatMap(({ shards }) => shards),
+];
 
-type WriteShard = (shard: number, rows_RD: Float32Array) => void;
+/** Shards do not change any more, so a second name of the same file will do, where the file system has such. */
+function share(from: string, to: string): void {
+  rmSync(to, { force: true });
+  try {
+    linkSync(from, to);
+  } catch {
+    copyFileSync(from, to);
+  }
+}
 
-/** One layer's rows that wait for their shard to be full, and its running sums. */
-class LayerBuffer {
-  readonly shards: number[] = [];
+/** The rows of one place, and their running sums. */
+class PlaceWriter {
+  readonly buffer: RowBuffer<Float32Array<ArrayBuffer>>;
   readonly sum_D: Float64Array;
   squares = 0;
-  private readonly buffer_RD: Float32Array;
-  private used = 0;
 
   constructor(
-    readonly layer: number,
-    private readonly width: number,
-    rowsPerShard: number,
+    readonly place: Place,
+    private readonly options: WriterOptions,
   ) {
-    this.buffer_RD = new Float32Array(rowsPerShard * width);
+    const { directory, width, dtype, shardBytes } = options;
     this.sum_D = new Float64Array(width);
+    const length = rowsPerShard(shardBytes, width, dtype) * width;
+    this.buffer = new RowBuffer(new Float32Array(length), width, (rows_RD, shard) => {
+      const shape = [rows_RD.length / width, width];
+      const acts =
+        dtype === 'f32'
+          ? { dtype: 'F32' as const, shape, data: rows_RD }
+          : { dtype: 'F16' as const, shape, data: halvesOf(rows_RD) };
+      return writeShard(directory, activationsFile(place, shard), shape[0]!, { acts });
+    });
   }
 
-  get held_RD(): Float32Array {
-    return this.buffer_RD.subarray(0, this.used);
-  }
-
-  append(acts_RD: Float32Array, write: WriteShard): void {
-    for (let start = 0; start < acts_RD.length; start += this.width) {
-      for (let d = 0; d < this.width; d++) {
-        const value = acts_RD[start + d]!;
-        this.sum_D[d]! += value;
-        this.squares += value * value;
+  append(acts_RD: Float32Array): void {
+    const stored_RD = this.options.dtype === 'f32' ? acts_RD : this.rounded(acts_RD);
+    const { sum_D } = this;
+    let { squares } = this;
+    for (let start = 0; start < stored_RD.length; start += sum_D.length) {
+      for (let d = 0; d < sum_D.length; d++) {
+        const value = stored_RD[start + d]!;
+        sum_D[d]! += value;
+        squares += value * value;
       }
     }
-    for (let read = 0; read < acts_RD.length; ) {
-      const count = Math.min(acts_RD.length - read, this.buffer_RD.length - this.used);
-      this.buffer_RD.set(acts_RD.subarray(read, read + count), this.used);
-      this.used += count;
-      read += count;
-      if (this.used === this.buffer_RD.length) this.flush(write);
-    }
+    this.squares = squares;
+    this.buffer.append(stored_RD);
   }
 
-  flush(write: WriteShard): void {
-    if (this.used === 0) return;
-    write(this.shards.length, this.held_RD);
-    this.shards.push(this.used / this.width);
-    this.used = 0;
+  finish(rows: number): CaptureIndex {
+    this.buffer.flush();
+    const meanSquareNorm = this.squares / rows;
+    return {
+      ...this.place,
+      meanSquareNorm,
+      scale: meanSquareNorm > 0 ? 1 / Math.sqrt(meanSquareNorm) : 1,
+      shards: this.buffer.shards,
+    };
   }
 
-  reset(): void {
-    this.shards.length = 0;
-    this.used = 0;
-    this.sum_D.fill(0);
-    this.squares = 0;
+  /** As f16 will give them back. */
+  private rounded(acts_RD: Float32Array): Float32Array {
+    const rounded_RD = floatsOf(halvesOf(acts_RD));
+    if (rounded_RD.every(Number.isFinite)) return rounded_RD;
+    const { site, layer } = this.place;
+    throw new ComputeError(
+      'bad-parameter',
+      `Activations of ${site} of layer ${layer} are too large for f16`,
+      {
+        hint: 'capture them with `dtype: f32`',
+      },
+    );
   }
 }

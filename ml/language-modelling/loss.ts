@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { dataOf } from '../engine/data-of.ts';
 import { tensorflow } from '../engine/engine.ts';
 import { linearCrossEntropy, linearCrossEntropyRows } from '../engine/linear-cross-entropy.ts';
-import type { LanguageModel } from '../models/types.ts';
+import type { ForwardOptions, Hook, LanguageModel } from '../models/types.ts';
 import { type Block, predictedTokens, takeWindows, type Windows } from './windows.ts';
 
 /**
@@ -16,15 +16,20 @@ export function nextTokenLoss(
   tokens: number = predictedTokens(block),
   recompute = false,
 ): tf.Scalar {
-  const { hidden_ND, labels_N } = predictions(model, block, recompute);
+  const { hidden_ND, labels_N } = predictions(model, block, { recompute });
   const weights = new Float32Array(labels_N.size).fill(1 / tokens);
   const scored = scoredPredictions(block);
   if (scored) for (let i = 0; i < weights.length; i++) if (!scored[i]) weights[i] = 0;
   return linearCrossEntropy(hidden_ND, model.unembedding, labels_N, tensorflow().tensor1d(weights));
 }
 
-/** Mean loss of each window over its predicted tokens, `batch` at a time. */
-export function windowLosses(model: LanguageModel, windows: Windows, batch: number): Float64Array {
+/** Mean loss of each window over its predicted tokens, `batch` at a time; with `hooks`, of the model as they change it. */
+export function windowLosses(
+  model: LanguageModel,
+  windows: Windows,
+  batch: number,
+  hooks: readonly Hook[] = [],
+): Float64Array {
   const { count, context } = windows;
   const losses = new Float64Array(count);
   for (let start = 0; start < count; start += batch) {
@@ -35,7 +40,7 @@ export function windowLosses(model: LanguageModel, windows: Windows, batch: numb
     );
     const scored = scoredPredictions(block);
     const means = dataOf(() => {
-      const { hidden_ND, labels_N } = predictions(model, block);
+      const { hidden_ND, labels_N } = predictions(model, block, { hooks });
       const loss_BT = linearCrossEntropyRows(hidden_ND, model.unembedding, labels_N).reshape([size, context]);
       if (!scored) return loss_BT.mean(1);
       const scored_BT = tensorflow().tensor2d(Float32Array.from(scored), [size, context]);
@@ -57,7 +62,7 @@ function scoredPredictions({ scored, rows }: Block): Uint8Array | null {
 function predictions(
   model: LanguageModel,
   { tokens, rows: batch }: Block,
-  recompute = false,
+  options: ForwardOptions,
 ): { hidden_ND: tf.Tensor2D; labels_N: tf.Tensor1D } {
   const tf = tensorflow();
   const length = tokens.length / batch - 1;
@@ -68,7 +73,7 @@ function predictions(
     read.set(tokens.subarray(start, start + length), row * length);
     next.set(tokens.subarray(start + 1, start + length + 1), row * length);
   }
-  const hidden_BTD = model.forward(tf.tensor2d(read, [batch, length], 'int32'), { recompute });
+  const hidden_BTD = model.forward(tf.tensor2d(read, [batch, length], 'int32'), options);
   return {
     hidden_ND: hidden_BTD.reshape([batch * length, model.width]),
     labels_N: tf.tensor1d(next, 'int32'),

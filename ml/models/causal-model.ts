@@ -4,7 +4,7 @@ import { linear } from '../engine/linear.ts';
 import { recomputed } from '../engine/recomputed.ts';
 import type { Architecture, ModelDescription, Network, Pass } from './architecture.ts';
 import { createDecoder } from './decoder.ts';
-import { hookCaller } from './hooks.ts';
+import { hookCaller, hookedBlock } from './hooks.ts';
 import { type AttentionBias, causalBias, paddingBias } from './parts/attention.ts';
 import { isUnpadded, maskedPositions } from './parts/positions.ts';
 import type { Decoder, ForwardOptions, Hook, LanguageModel } from './types.ts';
@@ -123,7 +123,7 @@ class CausalModel implements LanguageModel {
   }
 
   private runBlock(x_ND: tf.Tensor2D, layer: number, pass: Pass): tf.Tensor2D {
-    return tensorflow().tidy(() => pass.hook('block_out', layer, this.network.block(x_ND, layer, pass)));
+    return tensorflow().tidy(() => hookedBlock(this.network, x_ND, layer, pass));
   }
 
   private recomputedBlock(x_ND: tf.Tensor2D, layer: number, pass: Pass): tf.Tensor2D {

@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { tensorflow } from '../engine/engine.ts';
 import { linear } from '../engine/linear.ts';
 import type { Network } from './architecture.ts';
-import { hookCaller } from './hooks.ts';
+import { hookCaller, hookedBlock } from './hooks.ts';
 import { causalBias, paddingBias } from './parts/attention.ts';
 import { LayerCache } from './parts/key-value-cache.ts';
 import { isUnpadded, maskedPositions } from './parts/positions.ts';
@@ -62,7 +62,7 @@ class CachedDecoder implements Decoder {
       };
       let x_ND = network.embed(ids_BT.reshape([batch * length]), pass.places);
       for (let layer = 0; layer < layers; layer++) {
-        x_ND = tf.tidy(() => pass.hook('block_out', layer, network.block(x_ND, layer, pass)));
+        x_ND = tf.tidy(() => hookedBlock(network, x_ND, layer, pass));
       }
       const last_BD = length === 1 ? x_ND : lastPosition(x_ND, batch, length);
       return linear(network.finalNorm(last_BD), network.unembedding);

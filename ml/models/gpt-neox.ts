@@ -181,7 +181,7 @@ function network(settings: Settings, parameter: (name: string) => tf.Variable): 
       };
       const mlp = (normalise: Normalise) => {
         const inner = project(
-          norm(normalise, `${block}post_attention_layernorm`),
+          pass.hook('mlp_in', layer, norm(normalise, `${block}post_attention_layernorm`)),
           `${block}mlp.dense_h_to_4h`,
         );
         return pass.hook('mlp_out', layer, project(settings.activate(inner), `${block}mlp.dense_4h_to_h`));

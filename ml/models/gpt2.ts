@@ -127,7 +127,8 @@ function network(settings: Settings, parameter: (name: string) => tf.Variable): 
   };
   const mlp = (x_ND: tf.Tensor2D, layer: number, pass: Pass) => {
     const name = `${blockPrefix(layer)}mlp`;
-    const inner = settings.activate(project(x_ND, `${name}.c_fc`));
+    const input_ND = pass.hook('mlp_in', layer, x_ND);
+    const inner = settings.activate(project(input_ND, `${name}.c_fc`));
     return pass.hook('mlp_out', layer, project(inner, `${name}.c_proj`));
   };
 

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import type { Pass } from './architecture.ts';
+import type { Network, Pass } from './architecture.ts';
 import type { Hook, HookSite } from './types.ts';
 
 /** Finds the hooks of a site without costing anything where there are none. */
@@ -15,4 +15,10 @@ export function hookCaller(hooks: readonly Hook[], batch: number, length: number
     }
     return acts;
   };
+}
+
+/** One block, with the hooks on the residual stream before and after it. */
+export function hookedBlock(network: Network, x_ND: tf.Tensor2D, layer: number, pass: Pass): tf.Tensor2D {
+  const input_ND = pass.hook('block_in', layer, x_ND);
+  return pass.hook('block_out', layer, network.block(input_ND, layer, pass));
 }

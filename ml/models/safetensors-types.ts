@@ -22,6 +22,9 @@ export function decodeBuffer(entry: TensorEntry, buffer: ArrayBuffer, where: str
   return { dtype, shape, data: convert(dtype, buffer, () => `${where}: tensor ${name}`) };
 }
 
+/** What halves (bits of binary16) stand for. */
+export const floatsOf = (half: Uint16Array): Float32Array => halfToFloat(half, new Float32Array(half.length));
+
 /** Widens stored floating-point numbers into `into`. */
 export function decodeFloats(dtype: 'F64' | 'F16' | 'BF16', buffer: ArrayBuffer, into: Float32Array): void {
   if (dtype === 'F64') into.set(new Float64Array(buffer, 0, into.length));

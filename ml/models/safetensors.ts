@@ -163,9 +163,10 @@ export function decodeSafetensors(bytes: Uint8Array, where = 'safetensors'): Map
 }
 
 export interface WritableTensor {
-  dtype: 'F32' | 'I32';
+  dtype: 'F32' | 'F16' | 'I32';
   shape: readonly number[];
-  data: Float32Array | Int32Array;
+  /** F16: the bits of the numbers (half.ts). */
+  data: Float32Array | Uint16Array | Int32Array;
 }
 
 /**

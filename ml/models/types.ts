@@ -2,8 +2,11 @@ import type * as tf from '@tensorflow/tfjs';
 
 /** Shapes in names: B batch, T positions, D width, H heads, V vocabulary, F dictionary features. */
 
-/** Where activations can be read or replaced. `mlp_out`: the MLP's output before the residual add. */
-export type HookSite = 'block_out' | 'attention_out' | 'mlp_out';
+/**
+ * Where activations can be read or replaced, all [.., D]. `block_in`, `block_out`: the residual stream before and after the
+ * block. `attention_out`, `mlp_out`: what is added to it. `mlp_in`: what the MLP reads, after its norm.
+ */
+export type HookSite = 'block_in' | 'attention_out' | 'mlp_in' | 'mlp_out' | 'block_out';
 
 /**
  * Called with acts_BTD at the site; a returned tensor replaces them (gradients flow through it). The forward pass frees what

@@ -14,7 +14,7 @@ export interface KeptFeatures {
   values_GW: tf.Tensor2D;
   columns_GW: tf.Tensor2D;
   /** The row of each group, ascending; null: group i is row i. */
-  rows_G: tf.Tensor1D | null;
+  rows_G: Int32Array | null;
 }
 
 /** Features a group, where rows keep different numbers of them: a twelfth is filled up in vain when rows keep 32. */
@@ -62,25 +62,72 @@ export function groupKept(
     features: to - from,
     values_GW: tf.tensor2d(Float32Array.from(values), [groups, GROUP]),
     columns_GW: tf.tensor2d(Int32Array.from(columns), [groups, GROUP], 'int32'),
-    rows_G: tf.tensor1d(Int32Array.from(rows), 'int32'),
+    rows_G: Int32Array.from(rows),
   };
 }
 
 /** Of the decoder's rows, gathered at a time: 8 MB stay in the cache until they are multiplied. */
 const GATHERED_NUMBERS = 2 * 2 ** 20;
 
-/** values_GW where the kept features are, 0 elsewhere: [B, F]. */
-export function spread(
-  { features: F, columns_GW, rows_G }: KeptFeatures,
-  values_GW: tf.Tensor2D,
-  B: number,
-): tf.Tensor2D {
+/** What rows `start` to before `start + rows` keep; rows then count from `start`. */
+export function keptBy(kept: KeptFeatures, start: number, rows: number): KeptFeatures {
   const tf = tensorflow();
+  const { features, values_GW, columns_GW, rows_G } = kept;
+  const W = values_GW.shape[1];
+  const [from, to] = rows_G
+    ? [firstNotBelow(rows_G, start), firstNotBelow(rows_G, start + rows)]
+    : [start, start + rows];
+  if (from === to) return groupKept(new Float32Array(0), new Int32Array(0), features);
+  return {
+    features,
+    values_GW: tf.slice(values_GW, [from, 0], [to - from, W]),
+    columns_GW: tf.slice(columns_GW, [from, 0], [to - from, W]),
+    rows_G: rows_G && rows_G.subarray(from, to).map((row) => row - start),
+  };
+}
+
+/** values_GW where the kept features are, 0 elsewhere: [B, F]. */
+export function spread(kept: KeptFeatures, values_GW: tf.Tensor2D, B: number): tf.Tensor2D {
+  const tf = tensorflow();
+  const { features: F, columns_GW } = kept;
   return tf.tidy(() => {
-    const starts_G = rows_G ? rows_G.mul(tf.scalar(F, 'int32')) : tf.range(0, B * F, F, 'int32');
-    const places_P1 = columns_GW.add(starts_G.expandDims(1)).reshape([columns_GW.size, 1]);
-    return tf.scatterND(places_P1, values_GW.flatten(), [B * F]).reshape<tf.Tensor2D>([B, F]);
+    const places_GW = columns_GW.add<tf.Tensor2D>(rowsOf(kept).mul(tf.scalar(F, 'int32')).expandDims(1));
+    return scattered(values_GW, places_GW, [B, F]);
   });
+}
+
+/** The same, transposed: [F, B]. */
+export function spreadTransposed(kept: KeptFeatures, values_GW: tf.Tensor2D, B: number): tf.Tensor2D {
+  const tf = tensorflow();
+  const { features: F, columns_GW } = kept;
+  return tf.tidy(() => {
+    const places_GW = columns_GW
+      .mul<tf.Tensor2D>(tf.scalar(B, 'int32'))
+      .add<tf.Tensor2D>(rowsOf(kept).expandDims(1));
+    return scattered(values_GW, places_GW, [F, B]);
+  });
+}
+
+function rowsOf({ values_GW, rows_G }: KeptFeatures): tf.Tensor1D {
+  const tf = tensorflow();
+  return rows_G ? tf.tensor1d(rows_G, 'int32') : tf.range(0, values_GW.shape[0], 1, 'int32');
+}
+
+function scattered(values_GW: tf.Tensor2D, places_GW: tf.Tensor2D, shape: [number, number]): tf.Tensor2D {
+  const places_P1 = places_GW.reshape([places_GW.size, 1]);
+  const flat = tensorflow().scatterND(places_P1, values_GW.flatten(), [shape[0] * shape[1]]);
+  return flat.reshape<tf.Tensor2D>(shape);
+}
+
+/** Index of the first entry of an ascending list that is not below `bound`. */
+function firstNotBelow(ascending: Int32Array, bound: number): number {
+  let [low, high] = [0, ascending.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ascending[middle]! < bound) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** <row of the decoder, gradient> for each kept feature: [G, W]. */
@@ -97,7 +144,7 @@ export function decoderProducts(
       const columns_P = columns_GW.slice([start, 0], [groups, W]).reshape<tf.Tensor1D>([groups * W]);
       const rows_GWD = tf.gather(decoder_FD, columns_P).reshape<tf.Tensor3D>([groups, W, D]);
       const gradient_GD = rows_G
-        ? tf.gather(gradient_BD, rows_G.slice([start], [groups]))
+        ? tf.gather(gradient_BD, tf.tensor1d(rows_G.subarray(start, start + groups), 'int32'))
         : gradient_BD.slice([start, 0], [groups, D]);
       // A sixth faster than rows_GWD times a column.
       return tf

@@ -1,9 +1,10 @@
 import type * as tf from '@tensorflow/tfjs';
 import { tensorflow } from '../engine/engine.ts';
 import { reluGradient } from '../engine/relu-gradient.ts';
-import { sparseMatMul, sparseMatMulTransposed } from '../engine/sparse-matmul.ts';
+import { sparseMatMul } from '../engine/sparse-matmul.ts';
 import { type AuxiliaryForm, auxiliaryLoss, totalVariance } from './auxiliary-loss.ts';
-import { decoderProducts, type KeptFeatures, spread } from './kept-features.ts';
+import { decoderProducts, type KeptFeatures, keptBy, spread, spreadTransposed } from './kept-features.ts';
+import { joinRows, rowChunks } from './row-chunks.ts';
 import type { StepResult } from './types.ts';
 
 /**
@@ -59,51 +60,29 @@ export function sparseGradients(
   options: SparseLossOptions,
 ): SparseGradients {
   const tf = tensorflow();
-  const { decoder_FD } = weights;
-  const [B, D] = target_BD.shape;
+  const B = target_BD.shape[0];
   const normaliser = options.reconstruction === 'fvu' ? totalVariance(target_BD) : tf.scalar(B);
-
-  let error_BD = target_BD.sub<tf.Tensor2D>(weights.decoderBias_D);
-  let main: tf.Scalar | null = null;
-  let start = 0;
-  const forward = levels.map(({ kept, weight }) => {
-    const rows_LD =
-      levels.length === 1 ? decoder_FD : decoder_FD.slice<tf.Tensor2D>([start, 0], [kept.features, D]);
-    start += kept.features;
-    const features_BL = spread(kept, kept.values_GW, B);
-    error_BD = tf.tidy(() => error_BD.sub<tf.Tensor2D>(sparseMatMul(features_BL, rows_LD)));
-    const loss = tf.tidy(() => error_BD.square().sum().div<tf.Scalar>(normaliser).mul<tf.Scalar>(weight));
-    main = main ? tf.add<tf.Scalar>(main, loss) : loss;
-    const gradient_BD = error_BD.mul<tf.Tensor2D>(tf.scalar(-2 * weight).div(normaliser));
-    return { kept, rows_LD, features_BL, gradient_BD };
-  });
-
-  // A feature is part of the reconstructions of its own level and of all after it.
-  let gradient_BD: tf.Tensor2D | null = null;
-  const decoders: tf.Tensor2D[] = [];
-  const encoders: tf.Tensor2D[] = [];
-  const biases: tf.Tensor1D[] = [];
-  for (const level of forward.toReversed()) {
-    gradient_BD = gradient_BD ? gradient_BD.add<tf.Tensor2D>(level.gradient_BD) : level.gradient_BD;
-    decoders.unshift(sparseMatMulTransposed(level.features_BL, gradient_BD));
-    level.features_BL.dispose();
-    // dloss/df at the kept places alone: <dloss/dx_hat, row of the decoder>, passed on where the rectifier was open.
-    const { kept, rows_LD } = level;
-    const slopes_GW = reluGradient(decoderProducts(kept, rows_LD, gradient_BD), kept.values_GW);
-    const pre_BL = spread(kept, slopes_GW, B);
-    encoders.unshift(sparseMatMulTransposed(pre_BL, input_BD));
-    biases.unshift(pre_BL.sum<tf.Tensor1D>(0));
-    pre_BL.dispose();
-  }
-  let decoder = joined(decoders);
-  let encoder = joined(encoders);
-  let encoder_bias = joined(biases);
-  let decoder_bias = (gradient_BD as unknown as tf.Tensor2D).sum<tf.Tensor1D>(0);
+  // In parts, so that no sparse matrix is one of the blocks that are costly to allocate.
+  const parts = rowChunks(B, weights.decoder_FD.shape[0]).map(([start, rows]) =>
+    tf.tidy(() => {
+      const of = (x_BD: tf.Tensor2D) => x_BD.slice<tf.Tensor2D>([start, 0], [rows, -1]);
+      const own = levels.map(({ kept, weight }) => ({ kept: keptBy(kept, start, rows), weight }));
+      return reconstructionGradients(of(input_BD), of(target_BD), own, weights, normaliser);
+    }),
+  );
+  const summed = <T extends tf.Tensor>(take: (part: ReconstructionGradients) => T): T =>
+    parts.map(take).reduce((sum, part) => tf.add<T>(sum, part));
+  const reconstruction = summed((part) => part.loss);
+  let encoder = summed((part) => part.encoder);
+  let decoder = summed((part) => part.decoder);
+  let encoder_bias = summed((part) => part.encoder_bias);
+  let decoder_bias = summed((part) => part.decoder_bias);
 
   const { auxiliaryCoefficient: coefficient } = options;
   let auxiliary: tf.Scalar = tf.scalar(0);
   if (coefficient > 0 && dead.length > 0) {
     const dead_N = tf.tensor1d(dead, 'int32');
+    const error_BD = joinRows(parts.map((part) => part.error_BD));
     const inputs = { ...weights, acts_BD: target_BD, input_BD, error_BD, dead_N };
     const extra = auxiliaryLoss(inputs, coefficient, options.auxiliaryForm);
     auxiliary = extra.loss;
@@ -112,9 +91,67 @@ export function sparseGradients(
     encoder_bias = addRows(encoder_bias, dead_N, extra.encoderBias_N);
     decoder_bias = decoder_bias.add(extra.decoderBias_D);
   }
-  const reconstruction = main as unknown as tf.Scalar;
   const loss = reconstruction.add<tf.Scalar>(auxiliary.mul(coefficient));
   return { losses: { loss, reconstruction, auxiliary }, encoder, decoder, encoder_bias, decoder_bias };
+}
+
+interface ReconstructionGradients extends Omit<SparseGradients, 'losses'> {
+  loss: tf.Scalar;
+  /** Of the last level. */
+  error_BD: tf.Tensor2D;
+}
+
+/** Without AuxK, of some rows. */
+function reconstructionGradients(
+  input_BD: tf.Tensor2D,
+  target_BD: tf.Tensor2D,
+  levels: readonly Level[],
+  { decoder_FD, decoderBias_D }: SparseWeights,
+  normaliser: tf.Scalar,
+): ReconstructionGradients {
+  const tf = tensorflow();
+  const [B, D] = target_BD.shape;
+  let error_BD = target_BD.sub<tf.Tensor2D>(decoderBias_D);
+  let loss: tf.Scalar = tf.scalar(0);
+  let start = 0;
+  const forward = levels.map(({ kept, weight }) => {
+    const rows_LD =
+      levels.length === 1 ? decoder_FD : decoder_FD.slice<tf.Tensor2D>([start, 0], [kept.features, D]);
+    start += kept.features;
+    error_BD = tf.tidy(() =>
+      error_BD.sub<tf.Tensor2D>(sparseMatMul(spread(kept, kept.values_GW, B), rows_LD)),
+    );
+    loss = tf.tidy(() => loss.add<tf.Scalar>(error_BD.square().sum().div(normaliser).mul(weight)));
+    const gradient_BD = error_BD.mul<tf.Tensor2D>(tf.scalar(-2 * weight).div(normaliser));
+    return { kept, rows_LD, gradient_BD };
+  });
+
+  // A feature is part of the reconstructions of its own level and of all after it.
+  let gradient_BD: tf.Tensor2D = tf.zeros([B, D]);
+  const backward = forward.toReversed().map((level) => {
+    const { kept, rows_LD } = level;
+    gradient_BD = levels.length === 1 ? level.gradient_BD : gradient_BD.add(level.gradient_BD);
+    return tf.tidy(() => {
+      const decoder = sparseMatMul(spreadTransposed(kept, kept.values_GW, B), gradient_BD);
+      // dloss/df at the kept places alone: <dloss/dx_hat, row of the decoder>, passed on where the rectifier was open.
+      const slopes_GW = reluGradient(decoderProducts(kept, rows_LD, gradient_BD), kept.values_GW);
+      const pre_LB = spreadTransposed(kept, slopes_GW, B);
+      return {
+        decoder,
+        encoder: sparseMatMul(pre_LB, input_BD),
+        encoder_bias: pre_LB.sum<tf.Tensor1D>(1),
+      };
+    });
+  });
+  backward.reverse();
+  return {
+    loss,
+    error_BD,
+    encoder: joined(backward.map(({ encoder }) => encoder)),
+    decoder: joined(backward.map(({ decoder }) => decoder)),
+    encoder_bias: joined(backward.map((level) => level.encoder_bias)),
+    decoder_bias: gradient_BD.sum<tf.Tensor1D>(0),
+  };
 }
 
 const joined = <T extends tf.Tensor1D | tf.Tensor2D>(parts: T[]): T =>

@@ -59,6 +59,29 @@ describe('checkpoints of an attempt', () => {
     expect(await resumed(attempt)).toBeNull();
   });
 
+  test('what lies below files/ belongs to all later checkpoints of the attempt, though handed over once', async () => {
+    const put = async (attempt: Attempt, step: number, names: string[]) => {
+      const from = join(directory, `state-${step}`);
+      mkdirSync(join(from, 'files'), { recursive: true });
+      writeFileSync(join(from, 'state.json'), String(step));
+      for (const name of names) writeFileSync(join(from, 'files', name), `shard ${name}`);
+      await attempt.promote(step, from, step);
+    };
+    const attempt = await begin();
+    await put(attempt, 10, ['a', 'b']);
+    await put(attempt, 20, ['c']);
+    await put(attempt, 30, []);
+    expect(blobs()).toBe(4);
+    // Another attempt, on another machine say, finds them all, and hands them over anew: the first one's go with it.
+    const next = await begin();
+    const found = await next.resume(join(directory, 'resume'), () => undefined);
+    expect(found?.step).toBe(30);
+    expect(readdirSync(join(found!.directory, 'files')).sort()).toEqual(['a', 'b', 'c']);
+    expect(readFileSync(join(found!.directory, 'files', 'b'), 'utf8')).toBe('shard b');
+    await put(next, 40, ['a', 'b', 'c', 'd']);
+    expect(blobs()).toBe(5);
+  });
+
   test('with `keep` an older one stands in for one that cannot be read, and no more are kept', async () => {
     const attempt = await begin();
     for (const step of [10, 20, 30, 40]) await save(attempt, step, 3);

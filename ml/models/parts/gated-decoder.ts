@@ -150,8 +150,9 @@ function network(decoder: GatedDecoder, parameter: (name: string) => tf.Variable
   };
   const mlp = (x_ND: tf.Tensor2D, layer: number, pass: Pass) => {
     const name = `${blockPrefix(layer)}mlp`;
-    const gate = decoder.activate(project(x_ND, `${name}.gate_proj`, decoder.mlpBias));
-    const gated = gate.mul<tf.Tensor2D>(project(x_ND, `${name}.up_proj`, decoder.mlpBias));
+    const input_ND = pass.hook('mlp_in', layer, x_ND);
+    const gate = decoder.activate(project(input_ND, `${name}.gate_proj`, decoder.mlpBias));
+    const gated = gate.mul<tf.Tensor2D>(project(input_ND, `${name}.up_proj`, decoder.mlpBias));
     return pass.hook('mlp_out', layer, project(gated, `${name}.down_proj`, decoder.mlpBias));
   };
 

@@ -90,6 +90,10 @@ const acts = {
     return empty;
   },
   environment: () => ({ outputs: { environment: { ...process.env } }, metrics: {} }),
+  share: (job) => ({
+    outputs: { drawn: job.share(job.params.name, () => Math.random()) },
+    metrics: {},
+  }),
   fast: (job) => {
     for (let i = 1; i <= 100_000; i++) job.progress(i, 100_000, { i });
     return empty;
