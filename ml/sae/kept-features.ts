@@ -82,7 +82,7 @@ export function keptBy(kept: KeptFeatures, start: number, rows: number): KeptFea
     features,
     values_GW: tf.slice(values_GW, [from, 0], [to - from, W]),
     columns_GW: tf.slice(columns_GW, [from, 0], [to - from, W]),
-    rows_G: rows_G && rows_G.subarray(from, to).map((row) => row - start),
+    rows_G: rows_G === null ? null : rows_G.subarray(from, to).map((row) => row - start),
   };
 }
 

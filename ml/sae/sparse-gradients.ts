@@ -95,11 +95,11 @@ export function sparseGradients(
   return { losses: { loss, reconstruction, auxiliary }, encoder, decoder, encoder_bias, decoder_bias };
 }
 
-interface ReconstructionGradients extends Omit<SparseGradients, 'losses'> {
+type ReconstructionGradients = Omit<SparseGradients, 'losses'> & {
   loss: tf.Scalar;
   /** Of the last level. */
   error_BD: tf.Tensor2D;
-}
+};
 
 /** Without AuxK, of some rows. */
 function reconstructionGradients(
