@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { padded, textItem, tripleItems } from '../ml/activations/items.ts';
 import { visitingOrder } from '../ml/activations/order.ts';
 import { type ActivationsIndex, type CaptureItem, rowsOf } from '../ml/activations/types.ts';
@@ -17,12 +18,20 @@ export interface CaptureItems {
   readonly source: ActivationsIndex['source'];
 }
 
-/** The texts that are visited, cut; in memory is which they are and how long. */
+/** So often a capture that still counts its tokens says that it lives. */
+const TEXTS_A_SIGN = 4096;
+
+/**
+ * The texts that are visited, cut; in memory is which they are and how long.
+ *
+ * @param onRows called now and then with the rows found so far
+ */
 export async function textItems(
   params: ActivationsCaptureParameters,
   tokenizer: Tokenizer,
   maxLength: number,
   seed: number,
+  onRows: (rows: number) => void,
 ): Promise<CaptureItems> {
   const data = params.data as NonNullable<typeof params.data>;
   const faithful = params.protocol === 'faithful';
@@ -45,6 +54,11 @@ export async function textItems(
       texts[count] = item.text;
       lengths[count++] = item.ids.length;
       rows += rowsOf(item);
+    }
+    if (Math.floor(upTo / TEXTS_A_SIGN) > Math.floor(visited / TEXTS_A_SIGN)) {
+      onRows(rows);
+      // Lets the message out.
+      await setImmediate();
     }
     visited = upTo;
   }

@@ -6,6 +6,7 @@ export interface Commands {
   validate(): Promise<typeof import('./commands/validate.ts')>;
   artifacts(): Promise<typeof import('./commands/artifacts.ts')>;
   artifactsExport(): Promise<typeof import('./commands/artifacts-export.ts')>;
+  compare(): Promise<typeof import('./commands/compare.ts')>;
   doctor(): Promise<typeof import('./commands/doctor.ts')>;
   down(): Promise<typeof import('./commands/down.ts')>;
   history(): Promise<typeof import('./commands/history.ts')>;
@@ -163,6 +164,18 @@ export function program(
     .option('--open', 'open it in a browser')
     .action(exits(async (run: string | undefined, options) => (await load.report()).report(run, options)));
 
+  program
+    .command('compare')
+    .summary('show two runs side by side')
+    .description(
+      'Shows what two runs set and measured otherwise. Each is a run, an experiment file, or FILE@REVISION of git: the run of that plan.',
+    )
+    .argument('<a>', 'a run, the name of its experiment, an experiment file, or FILE@REVISION')
+    .argument('<b>', 'the same; differences are B - A')
+    .option('--all', 'list measures that are equal as well')
+    .option('--json', 'print as JSON')
+    .action(exits(async (a: string, b: string, options) => (await load.compare()).compare(a, b, options)));
+
   const artifacts = program.command('artifacts').summary('list, show and verify what the store holds');
 
   artifacts
@@ -186,15 +199,15 @@ export function program(
 
   artifacts
     .command('export')
-    .summary('write a model or a dictionary to a directory that other tools load')
+    .summary('write a model, a dictionary or a page for raters to a directory')
     .argument('<what>', 'a step, a point, a key or the digest of an artifact, or the beginning of one')
     .argument('<directory>', 'a new directory')
     .addOption(
       new Option(
         '--to <format>',
-        'hf: a Hugging Face directory, which transformers loads; saelens: a dictionary, which SAELens loads',
+        'hf: a Hugging Face directory, which transformers loads; saelens: a dictionary, which SAELens loads; html: a page for raters, without its key',
       )
-        .choices(['hf', 'saelens'])
+        .choices(['hf', 'saelens', 'html'])
         .makeOptionMandatory(),
     )
     .option('--run <run>', 'only what this run uses')

@@ -9,6 +9,7 @@ import { featuresSection } from './sections/features.ts';
 import { fineTuneSection } from './sections/fine-tune.ts';
 import { probesSection } from './sections/probes.ts';
 import { provenanceSection } from './sections/provenance.ts';
+import { recoverySection } from './sections/recovery.ts';
 import { searchesSection } from './sections/searches.ts';
 import type { Section } from './types.ts';
 import { verdicts } from './verdicts.ts';
@@ -31,6 +32,7 @@ export function buildPage(run: ReportRun, states: States, title: string): Page {
       dictionariesSection,
       searchesSection,
       probesSection,
+      recoverySection,
       featuresSection,
       provenanceSection,
     ]
@@ -75,21 +77,21 @@ function tiles(run: ReportRun): Page['tiles'] {
       value: `τ ${formatNumber(tuned.value)}`,
       detail: `${intervalOf(tuned)}untuned model τ ${formatMetric(base)}`,
     });
-  const gap = readout && run.metric(readout, 'tau_gap_tuned_base');
+  const gap = readout && run.metric(readout, 'lfp_gap');
   if (gap)
     made.push({
-      label: 'Because of tuning',
+      label: 'LFP gap: because of tuning',
       value: `Δτ ${formatNumber(gap.value)}`,
       detail: `${intervalOf(gap)}tuned minus untuned`,
     });
   const ablation = run.accepted('features.ablate')[0];
   const effect = ablation && run.metric(ablation, 'effect');
-  const random = ablation && run.metric(ablation, 'effect_random');
-  if (effect && random)
+  const matched = ablation && run.metric(ablation, 'effect_matched');
+  if (effect && matched)
     made.push({
       label: 'Reward when features are removed',
       value: `${effect.value > 0 ? '+' : ''}${formatNumber(effect.value)}`,
-      detail: `${intervalOf(effect)}random features ${formatMetric(random)}`,
+      detail: `${intervalOf(effect)}features of like density ${formatMetric(matched)}`,
     });
   return made;
 }

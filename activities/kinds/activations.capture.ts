@@ -25,7 +25,10 @@ export const run: ActivityBody = async (job) => {
   const maxLength = Math.min(params['max-length'], model.maxPositions);
   const { count, items, source } = params.triples
     ? await tripleWords(params, tokenizer, maxLength)
-    : await textItems(params, tokenizer, maxLength, job.seed);
+    : await textItems(params, tokenizer, maxLength, job.seed, (rows) => {
+        // Counting is none of the loop's steps.
+        job.progress(0, 1, { rows_found: rows });
+      });
 
   const artifact = job.artifact('activations', 'activations');
   const options: WriterOptions = {

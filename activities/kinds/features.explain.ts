@@ -41,6 +41,7 @@ export const run: ActivityBody = async (job) => {
 
   let alive = 0;
   const means: number[][] = [];
+  const densities: number[][] = [];
   const features = dictionaries.flatMap((dictionary, d) => {
     const encode = (text: number): EncodedText => encodeText(dictionary, items, acts, text, tokenizer);
     const survey = new ActivationSurvey(dictionary.features);
@@ -49,7 +50,10 @@ export const run: ActivityBody = async (job) => {
     });
     const possible = candidates(survey, params['min-texts'], params['max-density']);
     alive += possible.length;
-    means.push(Array.from(survey.total_F, (total) => Number((total / survey.positions).toPrecision(6))));
+    const perPosition = (sums: Float64Array) =>
+      Array.from(sums, (sum) => Number((sum / survey.positions).toPrecision(6)));
+    means.push(perPosition(survey.total_F));
+    densities.push(perPosition(survey.active_F));
     const draws = stream(job.seed, `features.explain.${d}`);
     const chosen = choose(possible, survey, params.choose, params['per-dictionary'], draws);
     return chosen.map((feature) => describe(feature, d, dictionary, survey, encode, params.examples, draws));
@@ -72,6 +76,7 @@ export const run: ActivityBody = async (job) => {
         width: dictionary.width,
         features: dictionary.features,
         means: means[i] as number[],
+        densities: densities[i] as number[],
       })),
       features: features.map((feature, i) => ({ ...feature, explanation: explanations[i] as Explanation })),
     };

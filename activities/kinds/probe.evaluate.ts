@@ -2,8 +2,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ActivityBody, MaterialisedArtifact } from '../../compute/types.ts';
 import { evaluateProbes } from '../../ml/probes/evaluation/evaluate.ts';
+import { gapTable, missingControls } from '../../ml/probes/evaluation/gap-table.ts';
+import { measureTable } from '../../ml/probes/evaluation/measure-table.ts';
 import { probeMetrics } from '../../ml/probes/evaluation/metrics.ts';
-import { gapTable, mainTable, predictionTable } from '../../ml/probes/evaluation/tables.ts';
+import { reliabilityTable } from '../../ml/probes/evaluation/reliability-table.ts';
+import { mainTable, predictionTable } from '../../ml/probes/evaluation/tables.ts';
 import type { ProbeFile } from '../../ml/probes/types.ts';
 import type { ProbeEvaluateParameters } from '../../schemas/generated/parameters.ts';
 import type { Table } from '../../store/table.ts';
@@ -23,9 +26,13 @@ export const run: ActivityBody = async (job) => {
       'There is no corrected ridge probe of role `tuned`: its metrics are missing, the table has the others.',
     );
   }
+  const missing = missingControls(evaluation);
+  if (missing.length > 0) job.log(`The corrected probes are not compared with: ${missing.join(', ')}.`);
   const tables: Record<string, Table> = {
     table: mainTable(evaluation, params['bug-compatible']),
     gaps: gapTable(evaluation),
+    measures: measureTable(evaluation),
+    reliability: reliabilityTable(evaluation),
     predictions: predictionTable(evaluation),
   };
   const outputs = await Promise.all(

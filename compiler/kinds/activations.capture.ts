@@ -2,7 +2,7 @@ import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
   name: 'activations.capture',
-  version: 2,
+  version: 3,
   title: 'Capture activations',
   stage: 'dictionaries',
   seeding: 'per-seed',

@@ -2,7 +2,7 @@ import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
   name: 'features.explain',
-  version: 1,
+  version: 2,
   title: 'Describe what features respond to',
   stage: 'features',
   seeding: 'per-seed',

@@ -7,7 +7,7 @@ const GAP = 'paired on the same words; p by refits on permuted feedback, adjuste
 
 export const kind: KindDefinition = {
   name: 'probe.evaluate',
-  version: 1,
+  version: 2,
   title: 'Compare what probes read with their controls',
   stage: 'probes',
   seeding: 'pooled',
@@ -15,14 +15,33 @@ export const kind: KindDefinition = {
   outputs: {
     table: { type: 'artifact', artifact: 'table' },
     gaps: { type: 'artifact', artifact: 'table' },
+    measures: { type: 'artifact', artifact: 'table' },
+    reliability: { type: 'artifact', artifact: 'table' },
     predictions: { type: 'artifact', artifact: 'table' },
   },
   metrics: {
+    lfp_gap: `The learned feedback pattern: what the corrected ridge probe reads of the tuned model (tau_tuned) minus what it reads of the model before tuning (tau_base), ${GAP}.`,
+    lfp_gap_words_needed:
+      'Words that a study like this one would need to find a gap as large as lfp_gap in four of five studies, two-sided at 5 %; without meaning when the gap is near 0.',
+    lfp_gap_detectable: 'The smallest gap that a study of so many words finds in four of five studies.',
     tau_tuned: `${READ}: the tuned model. Interval: bootstrap over word families; p: refits on feedback permuted among words.`,
     tau_base: `${READ}: the model before tuning (control).`,
     tau_random: `${READ}: a randomly initialised model (control).`,
     tau_shuffled:
       'Mean of tau_tuned over refits on feedback permuted among words (control); the interval is the central 95 % of the refits.',
+    tau_layer_0_tuned:
+      'The same probe on what enters layer 0 of the tuned model, where words have not met (control).',
+    tau_untrained_tuned: 'The tuned model read by a probe with random weights (control).',
+    selectivity_tuned:
+      'Tau of the tuned model on words that were fitted, minus the mean tau when each word has the value of another at random (control task of Hewitt and Liang, 2019).',
+    spearman_tuned: "Spearman's rho of the predictions behind tau_tuned, within folds.",
+    spearman_base: "Spearman's rho of the predictions behind tau_base, within folds.",
+    pearson_tuned: "Pearson's r of the predictions behind tau_tuned, within folds.",
+    pearson_base: "Pearson's r of the predictions behind tau_base, within folds.",
+    auc_tuned: 'Area under the ROC curve of the sign, of the predictions behind tau_tuned, within folds.',
+    auc_base: 'The same of the predictions behind tau_base.',
+    accuracy_tuned: 'Share of occurrences (not words) whose prediction has the right sign: the tuned model.',
+    accuracy_base: 'The same: the model before tuning.',
     tau_gap_tuned_base: `What tuning added: tau_tuned minus tau_base, ${GAP}.`,
     tau_gap_tuned_random: `tau_tuned minus tau_random, ${GAP}.`,
     tau_raw_tuned: `${RAW}: the tuned model.`,

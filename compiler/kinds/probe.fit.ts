@@ -2,7 +2,7 @@ import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
   name: 'probe.fit',
-  version: 1,
+  version: 2,
   title: 'Fit a probe that reads the feedback back',
   stage: 'probes',
   seeding: 'per-seed',
@@ -13,6 +13,8 @@ export const kind: KindDefinition = {
     tau_raw: 'The same from the activations themselves.',
     tau_shuffled:
       'Mean of the same (as `tau`) over refits on feedback permuted among words: its chance level.',
+    selectivity:
+      'Tau on words that were fitted, minus the mean tau when each word is given the value of another at random (the control task of Hewitt and Liang, 2019; inputs as of `tau`). Corrected probes only.',
     sign_accuracy: 'Share of words whose prediction has the sign of the feedback (inputs as of `tau`).',
     words: 'Words that predictions are compared on.',
   },
@@ -20,11 +22,13 @@ export const kind: KindDefinition = {
   retry: { attempts: 4, backoffSeconds: 5 },
   timeoutSeconds: 3600,
   stallSeconds: 900,
-  estimate: ({ dictionaries, method, protocol, shuffles }) => {
-    const usual = method === 'logistic' ? { faithful: 3, corrected: 20 } : { faithful: 10, corrected: 100 };
-    const refits =
-      typeof shuffles === 'number' ? shuffles : usual[protocol === 'faithful' ? 'faithful' : 'corrected'];
-    const inputs = Array.isArray(dictionaries) ? 2 : 1;
-    return { steps: inputs * (refits + 1), seconds: 8, memoryBytes: 8e8, dollars: 0 };
+  estimate: ({ dictionaries, method, protocol, shuffles, inputs }) => {
+    const faithful = protocol === 'faithful';
+    const classifies = method === 'logistic' || method === 'logistic-l1';
+    const usual = faithful ? (classifies ? 3 : 10) : method === undefined || method === 'ridge' ? 200 : 20;
+    const refits = typeof shuffles === 'number' ? shuffles : usual;
+    // Beside what is asked for, what enters layer 0.
+    const read = 1 + (Array.isArray(inputs) ? inputs.length : Array.isArray(dictionaries) ? 2 : 1);
+    return { steps: read * (refits + 1), seconds: 20, memoryBytes: 8e8, dollars: 0 };
   },
 };

@@ -10,6 +10,8 @@ import { kind as dataReviewsSynthetic } from './data.reviews-synthetic.ts';
 import { kind as featuresAblate } from './features.ablate.ts';
 import { kind as featuresClassify } from './features.classify.ts';
 import { kind as featuresExplain } from './features.explain.ts';
+import { kind as featuresFrequency } from './features.frequency.ts';
+import { kind as featuresSteer } from './features.steer.ts';
 import { kind as lmTrain } from './lm.train.ts';
 import { kind as modelDivergence } from './model.divergence.ts';
 import { kind as modelEvaluate } from './model.evaluate.ts';
@@ -18,6 +20,7 @@ import { kind as modelHub } from './model.hub.ts';
 import { kind as modelInitialise } from './model.initialise.ts';
 import { kind as probeEvaluate } from './probe.evaluate.ts';
 import { kind as probeFit } from './probe.fit.ts';
+import { kind as probeRecovery } from './probe.recovery.ts';
 import { kind as report } from './report.ts';
 import { kind as rewardTrain } from './reward.train.ts';
 import { kind as rlhfDpo } from './rlhf.dpo.ts';
@@ -47,6 +50,8 @@ const DEFINITIONS: readonly KindDefinition[] = [
   featuresAblate,
   featuresClassify,
   featuresExplain,
+  featuresFrequency,
+  featuresSteer,
   lmTrain,
   modelDivergence,
   modelEvaluate,
@@ -55,6 +60,7 @@ const DEFINITIONS: readonly KindDefinition[] = [
   modelInitialise,
   probeEvaluate,
   probeFit,
+  probeRecovery,
   report,
   rewardTrain,
   rlhfDpo,

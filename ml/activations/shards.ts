@@ -6,7 +6,7 @@ import type { Place, ShardIndex, StoredDtype } from './types.ts';
 
 /** The names and sizes of shards, and how one is written. */
 
-export const BYTES: Record<StoredDtype, number> = { f32: 4, f16: 2 };
+const BYTES: Record<StoredDtype, number> = { f32: 4, f16: 2 };
 /** Rows of a shard of origins: 12 MiB. */
 export const ORIGINS_PER_SHARD = 2 ** 20;
 

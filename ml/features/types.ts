@@ -14,8 +14,9 @@ export interface DictionarySurvey {
   layer: number;
   width: number;
   features: number;
-  /** Mean activation of every latent over the positions surveyed, for controls matched in activity. [F] */
+  /** Of every latent over the positions surveyed, for controls matched in activity: mean activation, share active. [F] */
   means: number[];
+  densities: number[];
 }
 
 export interface LabellerNote {

@@ -28,7 +28,8 @@ export function rawFeatures(activations: Activations, layers: readonly number[])
  */
 export function dictionaryFeatures(activations: Activations, dictionaries: readonly Dictionary[]): Matrix {
   const sorted = byLayer(dictionaries);
-  const { rows, width, site } = activations.index;
+  const { site } = activations;
+  const { rows, width } = activations.index;
   for (const dictionary of sorted) {
     if (dictionary.site !== site || dictionary.width !== width) {
       throw new ComputeError(

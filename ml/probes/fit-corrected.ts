@@ -2,148 +2,178 @@ import { ComputeError } from '../failure.ts';
 import { stream } from '../random/stream.ts';
 import { familyOf } from '../triples/families.ts';
 import { type Matrix, takeRows } from './algebra/matrix.ts';
+import { controlTask } from './control-task.ts';
+import { leftOutPredictions } from './learners/left-out.ts';
+import type { Learner } from './learners/types.ts';
 import { type LinearProbe, predict } from './linear-probe.ts';
-import { fitLogistic, ROUGH_TOLERANCE } from './logistic.ts';
-import { PrincipalScores } from './principal-scores.ts';
-import { signAccuracyOf, tauOf } from './reading.ts';
-import { fitRidge } from './ridge.ts';
-import { RidgePath } from './ridge-path.ts';
+import { fitPlatt, probabilityOf } from './platt.ts';
+import { addScores, noScores, scoresOf } from './reading.ts';
 import { captureRow } from './rows.ts';
 import { shuffleValues } from './shuffled-values.ts';
-import type { Fit, Method, ProbeRow } from './types.ts';
+import type { Control, Fit, Method, ProbeRow } from './types.ts';
+import { untrainedProbe } from './untrained.ts';
 import { wordMeans } from './word-means.ts';
 
 /**
  * The probe as it should be believed. The unit is the word: features are averaged over its occurrences, the target is what
  * the feedback truly gives the word (its value, or the value's sign), and each word is predicted by a probe that saw
  * neither it, nor a word of its family, nor a text from its documents: one fit a fold of the triples, on all other folds.
+ * The penalty is chosen within these others in the same way, by leaving out one of them in turn (learners/); where only one
+ * is left, by leaving out word families.
  *
- *   ridge      value of the word; penalty by leaving out one word family at a time among the words fitted on (ridge-path.ts)
- *   logistic   sign of the value; C = 4 / alpha with the ridge penalty alpha chosen likewise for +-1 targets (the curvature
- *              of the logistic loss at 0 is 1/4)
+ * Classifiers are calibrated (platt.ts) on what probes fitted without one of the other folds say of that fold.
  *
  * Chance level: the whole procedure, the choice of the penalty included, again on values permuted among word families. The
  * permutations (stream `probe/shuffle`) depend on the seed and the words only, so those of other probes pair with them.
  */
 export interface CorrectedOptions {
   method: Method;
+  learner: Learner;
+  control: Control;
   seed: number;
+  /** Names the stream of untrained weights: the representation. */
+  name: string;
   /** How many permutations give the chance level. */
   shuffles: number;
+  /** How many control tasks are fitted (control-task.ts). */
+  controlTasks: number;
   /** Called after each permutation. */
   onShuffle?(done: number): void;
 }
 
+type Fitted = Omit<Fit, 'representation' | 'control' | 'features'> & { probe: LinearProbe };
+
 /** Below so many words of a sign a probe says nothing. */
 const FEWEST_WORDS = 5;
 
-export function fitCorrected(
-  features: Matrix,
-  rows: readonly ProbeRow[],
-  options: CorrectedOptions,
-): Pick<Fit, 'fittedOn' | 'penalty' | 'predictions' | 'shuffled'> & { probe: LinearProbe } {
-  const { method, seed, shuffles } = options;
+export function fitCorrected(features: Matrix, rows: readonly ProbeRow[], options: CorrectedOptions): Fitted {
+  const { method, learner, control, seed, shuffles, controlTasks } = options;
   const { words, folds, values, means } = wordMeans(features, rows);
   requireWords(words, values);
-  const families = words.map(familyOf);
-  const levels = Math.max(...folds) + 1;
+  const target = (of: ReadonlyMap<string, number>, w: number) => of.get(words[w] as string) as number;
 
-  const fold = (k: number) => {
-    const fitted = [...words.keys()].filter((w) => folds[w] !== k);
-    const read = [...words.keys()].filter((w) => folds[w] === k);
-    const principal = new PrincipalScores(takeRows(means, fitted));
-    const path = new RidgePath(
-      principal,
-      fitted.map((w) => families[w] as string),
-    );
-    const fitTo = (
-      of: ReadonlyMap<string, number>,
-      tolerance?: number,
-    ): { probe: LinearProbe; penalty: number } => {
-      const targets = fitted.map((w) => of.get(words[w] as string) as number);
-      if (method === 'ridge') {
-        const { probe, alpha } = path.fit(targets);
-        return { probe, penalty: alpha };
-      }
-      const C = 4 / path.fit(targets.map(Math.sign)).alpha;
-      const { coefficients, intercept } = fitLogistic(
-        principal.scores,
-        targets.map((v) => Number(v > 0)),
-        { C, ...(tolerance ? { tolerance } : {}) },
-      );
-      return { probe: principal.probe(coefficients, intercept), penalty: C };
-    };
-    return { k, fitted, read, readMeans: takeRows(means, read), fitTo };
+  const draws = stream(seed, 'probe/shuffle');
+  const shuffled = noScores();
+  /** @param read predictions of all words after a fit to the values permuted */
+  const shuffle = (read: (permuted: ReadonlyMap<string, number>) => Float64Array): void => {
+    for (let s = 0; s < shuffles; s++) {
+      const permuted = shuffleValues(values, draws);
+      const of = Float64Array.from(words, (word) => permuted.get(word) as number);
+      addScores(shuffled, scoresOf({ values: of, predictions: read(permuted), strata: folds }));
+      options.onShuffle?.(s + 1);
+    }
   };
-  const all = Array.from({ length: levels }, (_, k) => k)
-    .filter((k) => folds.includes(k))
-    .map(fold);
-  if (all.length < 2) {
+  if (control === 'untrained') {
+    const probe = untrainedProbe(features.columns, seed, options.name);
+    const read = predict(probe, means);
+    shuffle(() => read);
+    const predictions = [...predict(probe, inputsOf(features, rows))];
+    return { fittedOn: [0], penalty: [0], predictions, shuffled, probe };
+  }
+
+  const parts = [...new Set(folds)].sort((a, b) => a - b).map((k) => foldOf(k, words, folds, means, learner));
+  if (parts.length < 2) {
     throw new ComputeError('bad-data', 'all words are in one fold, so no word can be left out', {
       hint: 'build more triples, or with more `folds`',
     });
   }
-
   const predictions = new Array<number>(rows.length).fill(0);
+  const probabilities = new Array<number>(rows.length).fill(0);
   const penalty: number[] = [];
-  for (const { k, fitTo } of all) {
-    const fitted = fitTo(values);
-    penalty.push(fitted.penalty);
+  for (const { k, fitted, fittedMeans, groups, choose } of parts) {
+    const targets = fitted.map((w) => target(values, w));
+    const chosen = choose(targets);
+    penalty.push(chosen.penalty);
+    const calibrate = learner.classifies
+      ? calibration(learner, fittedMeans, groups, targets, chosen.penalty)
+      : null;
     const own = [...rows.keys()].filter((i) => (rows[i] as ProbeRow).fold === k);
-    const inputs = takeRows(
+    const inputs = inputsOf(
       features,
-      own.map((i) => captureRow((rows[i] as ProbeRow).triple, (rows[i] as ProbeRow).member)),
+      own.map((i) => rows[i] as ProbeRow),
     );
-    predict(fitted.probe, inputs).forEach((prediction, i) => {
+    predict(chosen.probe, inputs).forEach((prediction, i) => {
       predictions[own[i] as number] = prediction;
+      if (calibrate) probabilities[own[i] as number] = calibrate(prediction);
     });
   }
 
-  const draws = stream(seed, 'probe/shuffle');
-  const shuffled: Fit['shuffled'] = { tau: [], signAccuracy: [] };
-  for (let s = 0; s < shuffles; s++) {
-    const permuted = shuffleValues(values, draws);
+  shuffle((permuted) => {
     const read = new Float64Array(words.length);
-    for (const { read: own, readMeans, fitTo } of all) {
-      predict(fitTo(permuted, ROUGH_TOLERANCE).probe, readMeans).forEach((prediction, i) => {
+    for (const { fitted, read: own, readMeans, choose } of parts) {
+      const { probe } = choose(
+        fitted.map((w) => target(permuted, w)),
+        true,
+      );
+      predict(probe, readMeans).forEach((prediction, i) => {
         read[own[i] as number] = prediction;
       });
     }
-    const reading = {
-      words,
-      values: Float64Array.from(words, (word) => permuted.get(word) as number),
-      predictions: read,
-      strata: folds,
-    };
-    shuffled.tau.push(tauOf(reading));
-    shuffled.signAccuracy.push(signAccuracyOf(reading));
-    options.onShuffle?.(s + 1);
-  }
+    return read;
+  });
+
+  const fittedOn = parts.map(({ fitted }) => fitted.length);
+  const typical = geometricMean(penalty);
+  const fewer = fittedOn.reduce((sum, n) => sum + n, 0) / fittedOn.length;
+  const task =
+    controlTasks > 0
+      ? controlTask(features, rows, {
+          ...{ learner, method, seed, tasks: controlTasks },
+          ...{ penalty: typical, words: fewer },
+        })
+      : null;
   return {
-    fittedOn: all.map(({ fitted }) => fitted.length),
+    fittedOn,
     penalty,
     predictions,
+    ...(learner.classifies ? { probabilities } : {}),
     shuffled,
-    probe: wholeProbe(method, means, words, values, geometricMean(penalty)),
+    ...(task ? { controlTask: task } : {}),
+    // Fitted to all words, with the penalty that the folds chose: for use beyond the evaluation.
+    probe: learner.at(
+      means,
+      learner.perRow(typical, fewer, words.length),
+    )(words.map((_, w) => target(values, w))),
   };
 }
 
-/** Fitted to all words, with the penalty that the folds chose: for use beyond the evaluation. */
-function wholeProbe(
-  method: Method,
-  means: Matrix,
-  words: readonly string[],
-  values: ReadonlyMap<string, number>,
-  penalty: number,
-): LinearProbe {
-  const targets = words.map((word) => values.get(word) as number);
-  if (method === 'ridge') return fitRidge(means, targets, penalty);
-  return fitLogistic(
-    means,
-    targets.map((value) => Number(value > 0)),
-    { C: penalty },
-  );
+/** What is fitted again and again when fold k is left out. */
+function foldOf(k: number, words: readonly string[], folds: Int32Array, means: Matrix, learner: Learner) {
+  const fitted = [...words.keys()].filter((w) => folds[w] !== k);
+  const read = [...words.keys()].filter((w) => folds[w] === k);
+  const others = fitted.map((w) => folds[w] as number);
+  const groups = new Set(others).size > 1 ? others : fitted.map((w) => familyOf(words[w] as string));
+  const fittedMeans = takeRows(means, fitted);
+  return {
+    ...{ k, fitted, read, groups, fittedMeans },
+    readMeans: takeRows(means, read),
+    choose: learner.chooser(fittedMeans, groups),
+  };
 }
+
+/** From log-odds to a calibrated probability. */
+function calibration(
+  learner: Learner,
+  X: Matrix,
+  groups: ArrayLike<number | string>,
+  targets: readonly number[],
+  penalty: number,
+): (odds: number) => number {
+  const [left] = leftOutPredictions(X, groups, (own, rows) => [
+    learner.at(own, learner.perRow(penalty, X.rows, own.rows))(rows.map((row) => targets[row] as number)),
+  ]);
+  const platt = fitPlatt(
+    left as Float64Array,
+    targets.map((value) => Number(value > 0)),
+  );
+  return (odds) => probabilityOf(odds, platt);
+}
+
+const inputsOf = (features: Matrix, rows: readonly ProbeRow[]): Matrix =>
+  takeRows(
+    features,
+    rows.map((row) => captureRow(row.triple, row.member)),
+  );
 
 const geometricMean = (values: readonly number[]) =>
   Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);

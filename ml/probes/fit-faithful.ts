@@ -2,26 +2,27 @@ import { ComputeError } from '../failure.ts';
 import { stream } from '../random/stream.ts';
 import { type Matrix, takeRows } from './algebra/matrix.ts';
 import { distanceTargets } from './distance-targets.ts';
+import type { Learner } from './learners/types.ts';
 import { type LinearProbe, predict } from './linear-probe.ts';
-import { fitLogistic, ROUGH_TOLERANCE } from './logistic.ts';
-import { readWords, signAccuracyOf, tauOf } from './reading.ts';
-import { ridgeSolver } from './ridge.ts';
+import { addScores, noScores, readWords, scoresOf } from './reading.ts';
 import { captureRow } from './rows.ts';
 import { shuffleValues } from './shuffled-values.ts';
 import type { Control, Fit, Method, ProbeRow } from './types.ts';
+import { untrainedProbe } from './untrained.ts';
 
 /**
  * The probe as published (Marks et al. 2024, section 3.3, and its notebooks): a row an occurrence, split by triple, so that
  * the same words are on both sides.
  *
- *   ridge      targets +-||A(x+-) - A(x0)|| (distance-targets.ts), scikit-learn's Ridge with alpha 1
- *   logistic   label positive or negative, scikit-learn's LogisticRegression with C 1
+ *   regressions   targets +-||A(x+-) - A(x0)|| (distance-targets.ts), scikit-learn's default penalty (published: ridge)
+ *   classifiers   label positive or negative, scikit-learn's default penalty (published: L2)
  *
- * `untrained` is the published baseline: weights uniform in +-sqrt(6 / (F + 1)) (Xavier), no bias.
+ * `untrained` is the published baseline (untrained.ts).
  * Chance level: the same on values permuted among word families; what it scores above 0 is words remembered.
  */
 export interface FaithfulOptions {
   method: Method;
+  learner: Learner;
   control: Control;
   seed: number;
   shuffles: number;
@@ -30,16 +31,13 @@ export interface FaithfulOptions {
   onShuffle?(done: number): void;
 }
 
-const ALPHA = 1;
-const C = 1;
-
 /** Predictions are given for the rows of split `test` only, in order. */
 export function fitFaithful(
   features: Matrix,
   rows: readonly ProbeRow[],
   options: FaithfulOptions,
 ): Pick<Fit, 'fittedOn' | 'penalty' | 'predictions' | 'shuffled'> & { probe: LinearProbe } {
-  const { method, control, seed, name } = options;
+  const { method, learner, control, seed, name } = options;
   const train = rows.filter((row) => row.split === 'train');
   const test = rows.filter((row) => row.split === 'test');
   if (train.length === 0 || test.length === 0) {
@@ -57,63 +55,40 @@ export function fitFaithful(
       some.map((row) => captureRow(row.triple, row.member)),
     );
   const tested = inputsOf(test);
-  const shuffled: Fit['shuffled'] = { tau: [], signAccuracy: [] };
+  const truth = new Map(rows.map((row) => [row.word, row.value]));
+  const draws = stream(seed, 'probe/shuffle');
+  const shuffled = noScores();
+  const shuffle = (read: (permuted: ReadonlyMap<string, number>) => Float64Array): void => {
+    for (let s = 0; s < options.shuffles; s++) {
+      const permuted = shuffleValues(truth, draws);
+      const of = {
+        word: test.map((row) => row.word),
+        value: test.map((row) => permuted.get(row.word) as number),
+        fold: test.map((row) => row.fold),
+      };
+      addScores(shuffled, scoresOf(readWords(of, read(permuted), { method, protocol: 'faithful' })));
+      options.onShuffle?.(s + 1);
+    }
+  };
   if (control === 'untrained') {
-    const probe = untrained(features.columns, seed, name);
-    return { fittedOn: [0], penalty: [0], predictions: [...predict(probe, tested)], shuffled, probe };
+    const probe = untrainedProbe(features.columns, seed, name);
+    const read = predict(probe, tested);
+    shuffle(() => read);
+    return { fittedOn: [0], penalty: [0], predictions: [...read], shuffled, probe };
   }
 
-  const fitTo = fitter(method, features, train, inputsOf(train));
-  const truth = new Map(rows.map((row) => [row.word, row.value]));
+  const fitter = learner.at(inputsOf(train), learner.usualPenalty);
+  const fitTo = (values: ReadonlyMap<string, number>, rough = false): LinearProbe => {
+    const given = (row: ProbeRow) => values.get(row.word) as number;
+    return fitter(learner.classifies ? train.map(given) : distanceTargets(features, train, given), rough);
+  };
   const probe = fitTo(truth);
-  const draws = stream(seed, 'probe/shuffle');
-  for (let s = 0; s < options.shuffles; s++) {
-    const permuted = shuffleValues(truth, draws);
-    const read = {
-      word: test.map((row) => row.word),
-      value: test.map((row) => permuted.get(row.word) as number),
-      fold: test.map((row) => row.fold),
-    };
-    const reading = readWords(read, predict(fitTo(permuted, ROUGH_TOLERANCE), tested), {
-      method,
-      protocol: 'faithful',
-    });
-    shuffled.tau.push(tauOf(reading));
-    shuffled.signAccuracy.push(signAccuracyOf(reading));
-    options.onShuffle?.(s + 1);
-  }
+  shuffle((permuted) => predict(fitTo(permuted, true), tested));
   return {
     fittedOn: [train.length],
-    penalty: [method === 'ridge' ? ALPHA : C],
+    penalty: [learner.usualPenalty],
     predictions: [...predict(probe, tested)],
     shuffled,
     probe,
   };
-}
-
-/** Fits to whatever value each word is given. */
-function fitter(
-  method: Method,
-  features: Matrix,
-  train: readonly ProbeRow[],
-  inputs: Matrix,
-): (values: ReadonlyMap<string, number>, tolerance?: number) => LinearProbe {
-  const given = (values: ReadonlyMap<string, number>) => (row: ProbeRow) => values.get(row.word) as number;
-  if (method === 'ridge') {
-    const solve = ridgeSolver(inputs, ALPHA);
-    return (values) => solve(distanceTargets(features, train, given(values)));
-  }
-  return (values, tolerance) =>
-    fitLogistic(
-      inputs,
-      train.map((row) => Number(given(values)(row) > 0)),
-      { C, ...(tolerance ? { tolerance } : {}) },
-    );
-}
-
-function untrained(features: number, seed: number, name: string): LinearProbe {
-  const draws = stream(seed, `probe/untrained/${name}`);
-  const bound = Math.sqrt(6 / (features + 1));
-  const coefficients = Float64Array.from({ length: features }, () => bound * (2 * draws.uniform() - 1));
-  return { coefficients, intercept: 0 };
 }

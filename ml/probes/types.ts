@@ -2,12 +2,18 @@
 export const ROLES = ['tuned', 'base', 'random'] as const;
 export type Role = (typeof ROLES)[number];
 
-export type Method = 'ridge' | 'logistic';
+/** Regressions of the value, and classifiers of its sign. */
+export type Method = 'ridge' | 'lasso' | 'elastic-net' | 'logistic' | 'logistic-l1';
 /** `faithful`: as published. `corrected`: what should be believed. See fit-faithful.ts and fit-corrected.ts. */
 export type Protocol = 'faithful' | 'corrected';
-/** What the probe sees of a target word: dictionary features or the activations themselves, all layers side by side. */
-export type Representation = 'sae' | 'raw';
-/** `untrained`: random weights, the published baseline. Shuffled labels are kept apart, as `shuffled` of a fit. */
+/**
+ * What the probe sees of a target word, in the order of the tables: dictionary features or the activations themselves, all
+ * layers side by side; the principal components of these; what enters the first layer, before any word has met another;
+ * and what the text says without a model (text-features.ts).
+ */
+export const REPRESENTATIONS = ['sae', 'raw', 'pca', 'layer-0', 'bag-of-words', 'tf-idf', 'length'] as const;
+export type Representation = (typeof REPRESENTATIONS)[number];
+/** `untrained`: random weights (untrained.ts). Shuffled labels and the control task are kept apart, as parts of a fit. */
 export type Control = 'none' | 'untrained';
 
 /** One target word in its context: a positive or a negative text of a triple. */
@@ -32,11 +38,25 @@ export interface Reading {
   predictions: Float64Array;
   /** Words are compared within a stratum only: predictions of different fits have different offsets. */
   strata: Int32Array;
+  /** Occurrences of the word, and how many of them are predicted with the right sign. */
+  occurrences: Int32Array;
+  right: Int32Array;
+}
+
+/** What is measured of a reading and of its permutations alike (reading.ts). */
+export const SCORES = ['tau', 'spearman', 'pearson', 'auc', 'signAccuracy'] as const;
+export type Score = (typeof SCORES)[number];
+
+/** How well the truth, and values drawn for each word at random, are read on words that were fitted (control-task.ts). */
+export interface ControlTask {
+  truth: { tau: number; signAccuracy: number };
+  /** One a task. */
+  control: { tau: number[]; signAccuracy: number[] };
 }
 
 /** `probe.json`: everything that `probe.evaluate` needs. */
 export interface ProbeFile {
-  format: 1;
+  format: 2;
   role: Role;
   method: Method;
   protocol: Protocol;
@@ -67,10 +87,14 @@ export interface Fit {
   features: number;
   /** Rows (faithful) or words (corrected) fitted on, one a fold. */
   fittedOn: number[];
-  /** alpha (ridge) or C (logistic), one a fold. */
+  /** alpha (regressions) or C (classifiers), one a fold. */
   penalty: number[];
-  /** One a row of `rows`: a value (ridge) or log-odds (logistic), before any rescaling. */
+  /** One a row of `rows`: a value (regressions) or log-odds (classifiers), before any rescaling. */
   predictions: number[];
+  /** Corrected classifiers: the calibrated probability of a positive value, one a row. */
+  probabilities?: number[];
   /** The same fit with the values permuted among word families, read against the permuted values: its chance level. */
-  shuffled: { tau: number[]; signAccuracy: number[] };
+  shuffled: Record<Score, number[]>;
+  /** Corrected probes only. */
+  controlTask?: ControlTask;
 }

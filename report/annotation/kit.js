@@ -32,9 +32,11 @@
 
   function excerpt({ tokens, levels }) {
     const line = element('p', 'excerpt');
+    // Tokens of byte-pair encodings bring their spaces; those of word lists have none.
+    const ownSpaces = tokens.some((token) => token.startsWith(' '));
     tokens.forEach((token, i) => {
       const level = Math.max(0, Math.min(10, Math.round(Number(levels[i]) || 0)));
-      const word = token.startsWith(' ') || i === 0 ? token : ` ${token}`;
+      const word = ownSpaces || i === 0 ? token : ` ${token}`;
       if (level === 0) {
         line.append(word);
         return;

@@ -1,12 +1,11 @@
 import { scaled } from '../../ml/features/scale.ts';
 import type { Feature, FeatureSet } from '../../ml/features/types.ts';
-import { type IntervalRow, intervalFigure } from '../figures/intervals.ts';
 import { formatInteger } from '../format.ts';
 import { type Html, html, trusted } from '../html.ts';
 import { labelOf, type ReportRun, readJson } from '../run.ts';
 import type { Block, Section } from '../types.ts';
+import { INTERVENTION_KINDS, interventionBlocks } from './interventions.ts';
 import { metricsTable } from './metrics.ts';
-import { tableBlocks } from './tables.ts';
 
 const SHOWN = 24;
 
@@ -20,9 +19,9 @@ export function featuresSection(run: ReportRun): Section | undefined {
     const set = readJson<FeatureSet>(point, 'features', 'features.json');
     return set ? featureBlocks(set, sets.length > 1 ? labelOf(point) : '') : [];
   });
-  blocks.push(...ablationBlocks(run));
+  blocks.push(...interventionBlocks(run));
   if (blocks.length === 0) return undefined;
-  for (const kind of ['features.explain', 'features.classify', 'features.ablate']) {
+  for (const kind of ['features.explain', 'features.classify', ...INTERVENTION_KINDS]) {
     const table = metricsTable(run, kind);
     if (table) blocks.push({ type: 'table', table, closed: true });
   }
@@ -30,7 +29,7 @@ export function featuresSection(run: ReportRun): Section | undefined {
     id: 'features',
     title: 'Features',
     question:
-      'What do single features of the dictionaries respond to, and does the reward fall when those about the task are removed?',
+      'What do single features of the dictionaries respond to, and does the reward change when those about the task are removed or strengthened?',
     blocks,
   };
 }
@@ -65,45 +64,4 @@ function shaded(token: string, level: number): Html {
   const text = token.startsWith(' ') ? token : ` ${token}`;
   if (level === 0) return html`${text}`;
   return html`${trusted(`<mark style="background:rgba(0,114,178,${(0.08 * level).toFixed(2)})">`)}${text}${trusted('</mark>')}`;
-}
-
-function ablationBlocks(run: ReportRun): Block[] {
-  const points = run.accepted('features.ablate');
-  const rows = points.flatMap((point): IntervalRow[] => {
-    const group = points.length > 1 ? labelOf(point) : '';
-    const entry = (name: string, label: string, role: IntervalRow['role']): IntervalRow[] => {
-      const metric = run.metric(point, name);
-      return metric
-        ? [
-            {
-              label,
-              role,
-              value: metric.value,
-              low: metric.ci_low ?? null,
-              high: metric.ci_high ?? null,
-              group,
-            },
-          ]
-        : [];
-    };
-    return [
-      ...entry('effect', 'related features removed', 'claim'),
-      ...entry('effect_random', 'random features of like activity removed', 'control'),
-      ...entry('effect_reconstruct', 'reconstruction only, nothing removed', 'control'),
-      ...entry('effect_base', 'same features removed before tuning', 'control'),
-      ...entry('effect_over_random', 'related minus random', 'claim'),
-    ];
-  });
-  if (rows.length === 0) return [];
-  const removed = points.map((point) => run.metric(point, 'features_removed')?.value ?? 0).join(', ');
-  return [
-    {
-      type: 'figure',
-      id: 'ablation',
-      title: 'Removing features while the model writes',
-      caption: `Change of mean reward against the intact model, paired by prompt; bars are 95 % bootstrap intervals over prompts. ${removed} features were removed; the dictionary's error stays in, except for “reconstruction only”.`,
-      spec: intervalFigure(rows, { title: 'change of mean reward', reference: 0 }),
-    },
-    ...tableBlocks(run, 'features.ablate'),
-  ];
 }

@@ -15,7 +15,9 @@ const ROWS: { metric: string; label: string; role: IntervalRow['role'] }[] = [
   { metric: 'tau_shuffled', label: 'control: shuffled feedback', role: 'control' },
   { metric: 'tau_raw_tuned', label: 'tuned model, raw activations', role: 'control' },
   { metric: 'tau_raw_base', label: 'before tuning, raw activations', role: 'control' },
-  { metric: 'tau_gap_tuned_base', label: 'tuned minus before tuning', role: 'claim' },
+  { metric: 'tau_layer_0_tuned', label: 'control: what enters layer 0', role: 'control' },
+  { metric: 'tau_untrained_tuned', label: 'control: untrained probe', role: 'control' },
+  { metric: 'lfp_gap', label: 'LFP gap: tuned minus before tuning', role: 'claim' },
 ];
 
 /** Whether the feedback can be read from the activations, and whether that is due to tuning. */
@@ -50,7 +52,11 @@ export function probesSection(run: ReportRun): Section | undefined {
     });
   }
   blocks.push(...scatterBlocks(points.flatMap((point) => readTable(point, 'predictions') ?? [])));
-  blocks.push(...tableBlocks(run, 'probe.evaluate'), ...tableBlocks(run, 'probe.evaluate', 'gaps'));
+  blocks.push(...tableBlocks(run, 'probe.evaluate', 'gaps'), ...tableBlocks(run, 'probe.evaluate'));
+  blocks.push(...tableBlocks(run, 'probe.evaluate', 'measures', { closed: true }));
+  const reliability = tableBlocks(run, 'probe.evaluate', 'reliability', { closed: true });
+  blocks.push(...reliability.flatMap(({ table }) => reliabilityFigure(table)));
+  blocks.push(...reliability.filter(({ table }) => table.rows.length > 0));
   for (const kind of ['probe.evaluate', 'triples.build']) {
     const table = metricsTable(run, kind);
     if (table) blocks.push({ type: 'table', table, closed: true });
@@ -80,6 +86,30 @@ function scatterBlocks(tables: Table[]): Block[] {
         x: { field: 'value', title: 'feedback given' },
         y: { field: 'prediction', title: 'probe’s prediction' },
         facet: 'model',
+      }),
+    },
+  ];
+}
+
+/** The share of positive words against what the classifiers predicted, of the tuned model's dictionary features if there are any. */
+function reliabilityFigure({ id, rows }: Table): Block[] {
+  const tuned = rows.filter((row) => row.model === 'tuned');
+  const features = tuned.filter((row) => row.inputs === 'SAE features');
+  const shown = features.length > 0 ? features : tuned;
+  if (shown.length === 0) return [];
+  return [
+    {
+      type: 'figure',
+      id,
+      title: 'Whether the classifiers’ probabilities can be taken at their word',
+      caption:
+        'Each dot is a tenth of the range of predicted probability: the mean prediction in it, and the share of occurrences of held-out words that are positive. On the diagonal the two agree.',
+      spec: scatterFigure({
+        rows: shown,
+        x: { field: 'predicted', title: 'predicted probability' },
+        y: { field: 'observed', title: 'share that is positive' },
+        colour: { field: 'probability' },
+        facet: 'method',
       }),
     },
   ];

@@ -2,10 +2,12 @@ import { ComputeError } from '../../failure.ts';
 import { readWords } from '../reading.ts';
 import {
   type Control,
+  type ControlTask,
   type Fit,
   type Method,
   type ProbeFile,
   type Protocol,
+  REPRESENTATIONS,
   type Reading,
   type Representation,
   ROLES,
@@ -28,12 +30,14 @@ export interface CellRun {
   triples: string;
   reading: Reading;
   shuffled: Fit['shuffled'];
+  controlTask?: ControlTask;
+  /** Of classifiers: what each occurrence was predicted to be, and what it is. */
+  probabilities?: { word: string[]; calibrated: number[]; odds: number[]; positive: boolean[] };
 }
 
 /** In the order of the table: what should be believed first, then what was published; claim before control. */
 const PROTOCOLS: readonly Protocol[] = ['corrected', 'faithful'];
-const METHODS: readonly Method[] = ['ridge', 'logistic'];
-const REPRESENTATIONS: readonly Representation[] = ['sae', 'raw'];
+const METHODS: readonly Method[] = ['ridge', 'lasso', 'elastic-net', 'logistic', 'logistic-l1'];
 const CONTROLS: readonly Control[] = ['none', 'untrained'];
 
 /**
@@ -42,7 +46,9 @@ const CONTROLS: readonly Control[] = ['none', 'untrained'];
 export function cellsOf(files: readonly ProbeFile[]): Cell[] {
   const cells = new Map<string, Cell>();
   for (const file of files) {
-    for (const { representation, control, predictions, shuffled } of file.fits) {
+    requireFormat(file);
+    for (const fit of file.fits) {
+      const { representation, control, predictions, shuffled, controlTask } = fit;
       const { role, method, protocol, seed, triples } = file;
       const cell = { role, representation, method, protocol, control, runs: [] };
       const key = [protocol, method, representation, role, control].join(' ');
@@ -57,7 +63,12 @@ export function cellsOf(files: readonly ProbeFile[]): Cell[] {
           },
         );
       }
-      own.runs.push({ seed, triples, reading: readWords(file.rows, predictions, file), shuffled });
+      own.runs.push({
+        ...{ seed, triples, shuffled },
+        reading: readWords(file.rows, predictions, file),
+        ...(controlTask ? { controlTask } : {}),
+        ...(fit.probabilities ? { probabilities: predictedOf(file, fit, fit.probabilities) } : {}),
+      });
     }
   }
   const sorted = [...cells.values()].sort(
@@ -71,6 +82,18 @@ export function cellsOf(files: readonly ProbeFile[]): Cell[] {
   for (const cell of sorted) cell.runs.sort((a, b) => a.seed - b.seed || (a.triples < b.triples ? -1 : 1));
   requireSameTriples(sorted);
   return sorted;
+}
+
+function predictedOf({ rows }: ProbeFile, { predictions }: Fit, calibrated: number[]) {
+  const { word, value } = rows;
+  return { word, calibrated, odds: predictions, positive: value.map((v) => v > 0) };
+}
+
+function requireFormat({ format, role, method }: ProbeFile): void {
+  if (format === 2) return;
+  throw new ComputeError('bad-data', `the ${role} ${method} probe has format ${format}, not 2`, {
+    hint: 'fit the probes again',
+  });
 }
 
 function requireSameTriples(cells: readonly Cell[]): void {

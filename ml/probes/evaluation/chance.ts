@@ -1,5 +1,7 @@
 import { quantile } from '../../stats/quantile.ts';
+import { SCORES, type Score } from '../types.ts';
 import type { Cell } from './cells.ts';
+import type { Measure } from './measures.ts';
 
 /** What the same procedure gives on values permuted among word families. */
 export interface Chance {
@@ -12,21 +14,26 @@ export interface Chance {
   p_value: number;
 }
 
-type Shuffled = 'tau' | 'signAccuracy';
+/** What no effect would give. */
+const CENTRES: Record<Score, number> = { tau: 0, spearman: 0, pearson: 0, auc: 0.5, signAccuracy: 0.5 };
 
-/** null without permutations. @param centre what no effect would give */
-export function chanceOf(cell: Cell, measure: Shuffled, observed: number, centre = 0): Chance | null {
-  return summary(permuted(cell, measure), observed, centre);
+const isScore = (measure: Measure): measure is Extract<Measure, Score> =>
+  (SCORES as readonly string[]).includes(measure);
+
+/** null without permutations, or where the measure is not kept of them. */
+export function chanceOf(cell: Cell, measure: Measure, observed: number): Chance | null {
+  return isScore(measure) ? summary(permuted(cell, measure), observed, CENTRES[measure]) : null;
 }
 
 /**
- * Chance level of a difference of tau: all probes of a seed are refitted on the same permutations, so permutation s gives a
+ * Chance level of a difference: all probes of a seed are refitted on the same permutations, so permutation s gives a
  * paired difference. Exact if neither model's activations tell of the feedback. If both tell equally much it still has
  * about the right spread: fitting, the choice of penalties, and the dependence between folds are all in it.
  */
-export function chanceOfGap(of: Cell, minus: Cell, observed: number): Chance | null {
-  const first = permuted(of, 'tau');
-  const second = permuted(minus, 'tau');
+export function chanceOfGap(of: Cell, minus: Cell, measure: Measure, observed: number): Chance | null {
+  if (!isScore(measure)) return null;
+  const first = permuted(of, measure);
+  const second = permuted(minus, measure);
   const count = Math.min(first.length, second.length);
   return summary(
     first.slice(0, count).map((value, s) => value - (second[s] as number)),
@@ -36,7 +43,7 @@ export function chanceOfGap(of: Cell, minus: Cell, observed: number): Chance | n
 }
 
 /** Permutation s of all seeds together: the mean over seeds, as for the observed value. */
-function permuted({ runs }: Cell, measure: Shuffled): number[] {
+function permuted({ runs }: Cell, measure: Score): number[] {
   const count = Math.min(...runs.map(({ shuffled }) => shuffled[measure].length));
   return Array.from({ length: count }, (_, s) =>
     runs.reduce((sum, { shuffled }) => sum + (shuffled[measure][s] as number) / runs.length, 0),

@@ -4,7 +4,7 @@ import { holm } from '../../stats/holm.ts';
 import { rSquared } from '../../stats/r-squared.ts';
 import { StratifiedKendall } from '../../stats/stratified-kendall.ts';
 import type { Estimate } from '../../stats/types.ts';
-import type { ProbeFile } from '../types.ts';
+import { type ProbeFile, REPRESENTATIONS, type Representation } from '../types.ts';
 import { type Cell, cellName, cellsOf, findCell } from './cells.ts';
 import { type Chance, chanceOf, chanceOfGap } from './chance.ts';
 import { indexWords } from './drawn-words.ts';
@@ -30,24 +30,28 @@ export interface EvaluatedCell {
   pValue: number | null;
   /** Of predictions on the scale of the values only. */
   rSquared: number | null;
-  chance: Chance | null;
-  chanceSign: Chance | null;
+  /** By measure; null without permutations, or where the measure is not kept of them. */
+  chances: Record<Measure, Chance | null>;
+  /** Tau of the truth less that of control tasks, on words that were fitted; null without control tasks. */
+  selectivity: number | null;
   /** Words read, over all seeds. */
   words: number;
 }
 
-export type GapName = 'tuned - base' | 'tuned - random' | 'sae - raw';
+/** What a probe of the tuned model is compared with: another model, other inputs, random weights, permuted feedback. */
+export type Against = 'base' | 'random' | 'shuffled' | 'untrained' | Exclude<Representation, 'sae'>;
 
-/** A difference of two probes on the same words. */
+/** A difference of two probes on the same words, or of a probe and its chance level. */
 export interface Gap {
-  name: GapName;
+  against: Against;
   of: Cell;
-  minus: Cell;
+  /** null for `shuffled`: the mean over its permutations. */
+  minus: Cell | null;
   /** Difference of each measure. */
   measures: Record<Measure, Estimate>;
-  /** Two-sided, of the difference of tau (chance.ts); null without permutations. */
-  pValue: number | null;
-  /** Adjusted (Holm) over the differences of one protocol and method. */
+  /** Two-sided (chance.ts), by measure; null without permutations. */
+  pValues: Record<Measure, number | null>;
+  /** Of the difference of tau, adjusted (Holm) over all differences of the same probe of the tuned model. */
   pValueAdjusted: number | null;
 }
 
@@ -90,19 +94,22 @@ export function evaluateProbes(files: readonly ProbeFile[], options: EvaluationO
       level: options.level,
     },
   );
-  const recordAt = (slot: number) =>
-    Object.fromEntries(
-      MEASURES.map((measure, m) => [measure, estimates[slot * M + m] as Estimate]),
-    ) as Record<Measure, Estimate>;
+  const recordAt = (slot: number) => byMeasure((_, m) => estimates[slot * M + m] as Estimate);
 
-  const gaps = pairs.map((pair, p): Gap => {
-    const measured = recordAt(cells.length + p);
-    const pValue = chanceOfGap(pair.of, pair.minus, measured.tau.value)?.p_value ?? null;
-    return { ...pair, measures: measured, pValue, pValueAdjusted: null };
-  });
+  const evaluatedCells = cells.map((cell, c) => evaluated(cell, recordAt(c)));
+  const gaps = [
+    ...pairs.map((pair, p): Gap => {
+      const measures = recordAt(cells.length + p);
+      const pValues = byMeasure(
+        (measure) => chanceOfGap(pair.of, pair.minus, measure, measures[measure].value)?.p_value ?? null,
+      );
+      return { ...pair, measures, pValues, pValueAdjusted: null };
+    }),
+    ...evaluatedCells.flatMap(aboveChance),
+  ];
   adjust(gaps);
   return {
-    cells: cells.map((cell, c) => evaluated(cell, recordAt(c))),
+    cells: evaluatedCells,
     gaps,
     words: index.words,
     families: new Set(index.families).size,
@@ -112,7 +119,7 @@ export function evaluateProbes(files: readonly ProbeFile[], options: EvaluationO
 function evaluated(cell: Cell, measures: Record<Measure, Estimate>): EvaluatedCell {
   const [only] = cell.runs;
   const single = cell.runs.length === 1 && only ? only.reading : null;
-  const onScale = cell.method === 'ridge' && cell.control === 'none';
+  const onScale = !cell.method.startsWith('logistic') && cell.control === 'none';
   const r2 = cell.runs.map(({ reading }) => rSquared(reading.values, reading.predictions));
   return {
     cell,
@@ -121,42 +128,80 @@ function evaluated(cell: Cell, measures: Record<Measure, Estimate>): EvaluatedCe
       ? new StratifiedKendall(single.values, single.predictions, single.strata).result().p_value
       : null,
     rSquared: onScale ? r2.reduce((sum, value) => sum + value, 0) / r2.length : null,
-    chance: chanceOf(cell, 'tau', measures.tau.value),
-    chanceSign: chanceOf(cell, 'signAccuracy', measures.signAccuracy.value, 0.5),
+    chances: byMeasure((measure) => chanceOf(cell, measure, measures[measure].value)),
+    selectivity: selectivityOf(cell),
     words: new Set(cell.runs.flatMap(({ reading }) => reading.words)).size,
   };
 }
 
-/** Each probe of the tuned model against the same probe of the other models, and of the activations themselves. */
-function gapsOf(cells: readonly Cell[]): Pick<Gap, 'name' | 'of' | 'minus'>[] {
+/** Each probe of the tuned model against the same probe of the other models, of other inputs, and with random weights. */
+function gapsOf(cells: readonly Cell[]): { against: Against; of: Cell; minus: Cell }[] {
   return cells
-    .filter((cell) => cell.role === 'tuned' && cell.control === 'none')
+    .filter(({ role, control, representation }) => {
+      return role === 'tuned' && control === 'none' && CLAIMS.includes(representation);
+    })
     .flatMap((of) => {
       const { representation, method, protocol, control } = of;
       const same = { representation, method, protocol, control };
-      const against: [GapName, Cell | undefined][] = [
-        ['tuned - base', findCell(cells, { ...same, role: 'base' })],
-        ['tuned - random', findCell(cells, { ...same, role: 'random' })],
-        [
-          'sae - raw',
-          representation === 'sae'
-            ? findCell(cells, { ...same, role: 'tuned', representation: 'raw' })
-            : undefined,
-        ],
+      const others = REPRESENTATIONS.slice(REPRESENTATIONS.indexOf(representation) + 1);
+      const against: [Against, Cell | undefined][] = [
+        ['base', findCell(cells, { ...same, role: 'base' })],
+        ['random', findCell(cells, { ...same, role: 'random' })],
+        ['untrained', findCell(cells, { ...same, role: 'tuned', control: 'untrained' })],
+        ...others.map((other): [Against, Cell | undefined] => [
+          other as Exclude<Representation, 'sae'>,
+          findCell(cells, { ...same, role: 'tuned', representation: other }),
+        ]),
       ];
-      return against.flatMap(([name, minus]) => (minus ? [{ name, of, minus }] : []));
+      return against.flatMap(([name, minus]) => (minus ? [{ against: name, of, minus }] : []));
     });
+}
+
+/** Inputs that something is claimed of; the others are there to compare with. */
+const CLAIMS: readonly Representation[] = ['sae', 'raw'];
+
+/** A probe of the tuned model against what permuted feedback gives on average. */
+function aboveChance({ cell, measures, chances }: EvaluatedCell): Gap[] {
+  const claimed = cell.role === 'tuned' && cell.control === 'none' && CLAIMS.includes(cell.representation);
+  if (!claimed || !chances.tau) return [];
+  const minus = (estimate: Estimate, mean: number | undefined): Estimate => {
+    if (mean === undefined) return { value: Number.NaN, n: estimate.n, n_unit: estimate.n_unit };
+    const { value, ci_low, ci_high } = estimate;
+    if (ci_low === undefined || ci_high === undefined) return { ...estimate, value: value - mean };
+    return { ...estimate, value: value - mean, ci_low: ci_low - mean, ci_high: ci_high - mean };
+  };
+  return [
+    {
+      ...{ against: 'shuffled', of: cell, minus: null },
+      measures: byMeasure((measure) => minus(measures[measure], chances[measure]?.mean)),
+      pValues: byMeasure((measure) => chances[measure]?.p_value ?? null),
+      pValueAdjusted: null,
+    },
+  ];
+}
+
+function selectivityOf({ runs }: Cell): number | null {
+  const all = runs.flatMap(({ controlTask }) => {
+    const tau = controlTask?.control.tau.filter(Number.isFinite) ?? [];
+    if (!controlTask || tau.length === 0) return [];
+    return [controlTask.truth.tau - tau.reduce((sum, value) => sum + value, 0) / tau.length];
+  });
+  return all.length === 0 ? null : all.reduce((sum, value) => sum + value, 0) / all.length;
+}
+
+function byMeasure<T>(of: (measure: Measure, m: number) => T): Record<Measure, T> {
+  return Object.fromEntries(MEASURES.map((measure, m) => [measure, of(measure, m)])) as Record<Measure, T>;
 }
 
 function adjust(gaps: readonly Gap[]): void {
   const tests = new Map<string, Gap[]>();
   for (const gap of gaps) {
-    if (gap.pValue === null) continue;
-    const key = `${gap.of.protocol} ${gap.of.method}`;
+    if (gap.pValues.tau === null) continue;
+    const key = cellName(gap.of);
     tests.set(key, [...(tests.get(key) ?? []), gap]);
   }
   for (const family of tests.values()) {
-    holm(family.map((gap) => gap.pValue as number)).forEach((p, i) => {
+    holm(family.map((gap) => gap.pValues.tau as number)).forEach((p, i) => {
       (family[i] as Gap).pValueAdjusted = p;
     });
   }

@@ -1,4 +1,5 @@
 import { tauB } from '../../stats/kendall.ts';
+import { StratifiedCorrelations } from '../../stats/stratified-correlations.ts';
 import { StratifiedKendall } from '../../stats/stratified-kendall.ts';
 import type { Reading } from '../types.ts';
 import type { Cell } from './cells.ts';
@@ -10,11 +11,25 @@ import { DrawnRows, type WordIndex } from './drawn-words.ts';
  *   tau           Kendall's tau-b of value and prediction, over all pairs of words (of a fold)
  *   tauPositive   the same among positive words; tauNegative: among negative ones
  *   tauWithin     over pairs of like sign: the order beyond polarity
+ *   spearman      Spearman's rho and
+ *   pearson       Pearson's r of value and prediction, within folds
+ *   auc           share of pairs of a positive and a negative word (of a fold) in which the positive one is predicted higher
  *   signAccuracy  share of words whose prediction has the sign of the value
+ *   accuracy      the same share of occurrences
  *
  * With several seeds, the mean over seeds.
  */
-export const MEASURES = ['tau', 'tauPositive', 'tauNegative', 'tauWithin', 'signAccuracy'] as const;
+export const MEASURES = [
+  'tau',
+  'tauPositive',
+  'tauNegative',
+  'tauWithin',
+  'spearman',
+  'pearson',
+  'auc',
+  'signAccuracy',
+  'accuracy',
+] as const;
 export type Measure = (typeof MEASURES)[number];
 
 /** Computes all measures of a cell for any draw of words. */
@@ -41,6 +56,7 @@ export class CellMeasures {
 class RunMeasures {
   private readonly drawn: DrawnRows;
   private readonly kendall: StratifiedKendall;
+  private readonly correlations: StratifiedCorrelations;
   private positive: Int32Array;
   private negative: Int32Array;
 
@@ -50,12 +66,13 @@ class RunMeasures {
   ) {
     this.drawn = new DrawnRows(reading.words, index);
     this.kendall = new StratifiedKendall(reading.values, reading.predictions, reading.strata);
+    this.correlations = new StratifiedCorrelations(reading.values, reading.predictions, reading.strata);
     this.positive = new Int32Array(reading.words.length);
     this.negative = new Int32Array(reading.words.length);
   }
 
   measure(words: Int32Array, out: Float64Array): void {
-    const { values, predictions } = this.reading;
+    const { values, predictions, occurrences, right: rightOccurrences } = this.reading;
     const rows = this.drawn.of(words);
     if (this.positive.length < rows.length) {
       this.positive = new Int32Array(rows.length);
@@ -64,12 +81,16 @@ class RunMeasures {
     let positives = 0;
     let negatives = 0;
     let right = 0;
+    let occurring = 0;
+    let occurringRight = 0;
     for (let i = 0; i < rows.length; i++) {
       const row = rows[i] as number;
       const value = values[row] as number;
       if (value > 0) this.positive[positives++] = row;
       else this.negative[negatives++] = row;
       if (Math.sign(predictions[row] as number) === Math.sign(value)) right++;
+      occurring += occurrences[row] as number;
+      occurringRight += rightOccurrences[row] as number;
     }
     const up = this.kendall.count(this.positive.subarray(0, positives));
     const down = this.kendall.count(this.negative.subarray(0, negatives));
@@ -83,6 +104,11 @@ class RunMeasures {
       tiedX: up.tiedX + down.tiedX,
       tiedY: up.tiedY + down.tiedY,
     });
-    out[4] = right / rows.length;
+    const { spearman, pearson, auc } = this.correlations.measure(rows);
+    out[4] = spearman;
+    out[5] = pearson;
+    out[6] = auc;
+    out[7] = right / rows.length;
+    out[8] = occurringRight / occurring;
   }
 }

@@ -1,7 +1,8 @@
 import type { Estimate } from '../../stats/types.ts';
-import type { Representation, Role } from '../types.ts';
-import type { EvaluatedCell, Evaluation, Gap, GapName } from './evaluate.ts';
+import type { Control, Protocol, Representation, Role } from '../types.ts';
+import type { Against, EvaluatedCell, Evaluation, Gap } from './evaluate.ts';
 import type { Measure } from './measures.ts';
+import { powerOf } from './power.ts';
 import { publishedRows, SWITCHES } from './published.ts';
 
 /** Number with its unit of n, as the store's `Metric`. */
@@ -21,7 +22,8 @@ export function probeMetrics(evaluation: Evaluation): Record<string, ProbeMetric
   const cellAt = (
     role: Role,
     representation: Representation,
-    protocol: 'corrected' | 'faithful' = 'corrected',
+    protocol: Protocol = 'corrected',
+    control: Control = 'none',
   ) =>
     cells.find(
       ({ cell }) =>
@@ -29,12 +31,12 @@ export function probeMetrics(evaluation: Evaluation): Record<string, ProbeMetric
         cell.representation === representation &&
         cell.protocol === protocol &&
         cell.method === 'ridge' &&
-        cell.control === 'none',
+        cell.control === control,
     );
-  const gapAt = (name: GapName, representation: Representation) =>
+  const gapAt = (against: Against, representation: Representation) =>
     gaps.find(
-      ({ name: own, of }) =>
-        own === name &&
+      ({ against: own, of }) =>
+        own === against &&
         of.representation === representation &&
         of.protocol === 'corrected' &&
         of.method === 'ridge',
@@ -51,10 +53,24 @@ export function probeMetrics(evaluation: Evaluation): Record<string, ProbeMetric
   const tuned = cellAt('tuned', main);
   put('tau_positive_tuned', tuned?.measures.tauPositive);
   put('tau_negative_tuned', tuned?.measures.tauNegative);
+  for (const [name, measure] of [
+    ['spearman', 'spearman'],
+    ['pearson', 'pearson'],
+    ['auc', 'auc'],
+    ['accuracy', 'accuracy'],
+  ] as const) {
+    for (const role of ['tuned', 'base'] as const) {
+      const entry = cellAt(role, main);
+      put(`${name}_${role}`, entry && withChance(entry, measure));
+    }
+  }
+  if (tuned?.selectivity != null) put('selectivity_tuned', { value: tuned.selectivity });
+  put('tau_layer_0_tuned', withChance(cellAt('tuned', 'layer-0')));
+  put('tau_untrained_tuned', cellAt('tuned', main, 'corrected', 'untrained')?.measures.tau);
   if (tuned?.rSquared != null)
     put('r_squared_tuned', { value: tuned.rSquared, n: tuned.words, n_unit: 'word' });
-  if (tuned?.chance) {
-    const { mean, low, high, permutations } = tuned.chance;
+  if (tuned?.chances.tau) {
+    const { mean, low, high, permutations } = tuned.chances.tau;
     put('tau_shuffled', {
       value: mean,
       ci_low: low,
@@ -65,12 +81,19 @@ export function probeMetrics(evaluation: Evaluation): Record<string, ProbeMetric
     });
   }
 
-  put('tau_gap_tuned_base', difference(gapAt('tuned - base', main), 'tau'));
-  put('tau_gap_tuned_random', difference(gapAt('tuned - random', main), 'tau'));
-  put('tau_gap_raw_tuned_base', difference(gapAt('tuned - base', 'raw'), 'tau'));
-  put('tau_gap_sae_raw', difference(gapAt('sae - raw', 'sae'), 'tau'));
-  put('tau_within_sign_gap_tuned_base', difference(gapAt('tuned - base', main), 'tauWithin'));
-  put('sign_accuracy_gap_tuned_base', difference(gapAt('tuned - base', main), 'signAccuracy'));
+  const lfp = gapAt('base', main);
+  put('lfp_gap', difference(lfp, 'tau'));
+  put('tau_gap_tuned_base', difference(lfp, 'tau'));
+  const power = lfp && powerOf(lfp.measures.tau, words.length);
+  if (power) {
+    put('lfp_gap_words_needed', { value: power.wordsNeeded });
+    put('lfp_gap_detectable', { value: power.detectable, n: words.length, n_unit: 'word' });
+  }
+  put('tau_gap_tuned_random', difference(gapAt('random', main), 'tau'));
+  put('tau_gap_raw_tuned_base', difference(gapAt('base', 'raw'), 'tau'));
+  put('tau_gap_sae_raw', difference(gapAt('raw', 'sae'), 'tau'));
+  put('tau_within_sign_gap_tuned_base', difference(gapAt('base', main), 'tauWithin'));
+  put('sign_accuracy_gap_tuned_base', difference(gapAt('base', main), 'signAccuracy'));
 
   const published = publishedRows(cells, SWITCHES).find(
     ({ switches }) => switches.length === SWITCHES.length,
@@ -89,10 +112,11 @@ export function probeMetrics(evaluation: Evaluation): Record<string, ProbeMetric
   return metrics;
 }
 
-/** Tau with the p-value of its shuffles. */
-function withChance(entry: EvaluatedCell | undefined): Estimate | undefined {
+/** A measure with the p-value of its shuffles. */
+function withChance(entry: EvaluatedCell | undefined, measure: Measure = 'tau'): Estimate | undefined {
   if (!entry) return undefined;
-  return { ...entry.measures.tau, ...(entry.chance ? { p_value: entry.chance.p_value } : {}) };
+  const chance = entry.chances[measure];
+  return { ...entry.measures[measure], ...(chance ? { p_value: chance.p_value } : {}) };
 }
 
 function difference(gap: Gap | undefined, measure: Measure): Estimate | undefined {

@@ -19,19 +19,27 @@ export interface ProbeTable {
   rows: Record<string, string | number | null>[];
 }
 
-const ROLE_LABELS: Record<Role, string> = {
+export const ROLE_LABELS: Record<Role, string> = {
   tuned: 'tuned',
   base: 'before tuning',
   random: 'randomly initialised',
 };
-const REPRESENTATION_LABELS: Record<Representation, string> = { sae: 'SAE features', raw: 'raw activations' };
+export const REPRESENTATION_LABELS: Record<Representation, string> = {
+  sae: 'SAE features',
+  raw: 'raw activations',
+  pca: 'principal components',
+  'layer-0': 'what enters layer 0',
+  'bag-of-words': 'bag of words',
+  'tf-idf': 'TF-IDF',
+  length: 'length of the text',
+};
 const PROTOCOL_LABELS: Record<Protocol, string> = { corrected: 'corrected', faithful: 'as published' };
 
-const finite = (value: number | null | undefined): number | null =>
+export const finite = (value: number | null | undefined): number | null =>
   typeof value === 'number' && Number.isFinite(value) ? value : null;
 
 /** `tau`, `tau_low`, `tau_high` ... of an estimate. */
-function withInterval(key: string, estimate: Estimate): Record<string, number | null> {
+export function withInterval(key: string, estimate: Estimate): Record<string, number | null> {
   return {
     [key]: finite(estimate.value),
     [`${key}_low`]: finite(estimate.ci_low),
@@ -39,13 +47,13 @@ function withInterval(key: string, estimate: Estimate): Record<string, number | 
   };
 }
 
-const labels = (cell: Cell) => ({
+export const labels = (cell: Cell) => ({
   protocol: PROTOCOL_LABELS[cell.protocol],
   method: cell.method,
   inputs: REPRESENTATION_LABELS[cell.representation],
 });
 
-const measureColumn = (
+export const measureColumn = (
   key: string,
   label: string,
   definition: string,
@@ -136,6 +144,13 @@ export function mainTable(evaluation: Evaluation, switches: readonly Switch[]): 
         format: 'number',
         definition: '1 - squared errors / squared deviations from the mean value, over words.',
       },
+      {
+        key: 'selectivity',
+        label: 'selectivity',
+        format: 'number',
+        definition:
+          'Tau-b on words that were fitted, minus the mean tau-b when each word has the value of another at random (control task; Hewitt and Liang, 2019). Near 0: the probe remembers words, whatever they are worth.',
+      },
     ],
     rows: [...rows, ...published],
   };
@@ -146,7 +161,8 @@ function cellRow({
   measures,
   pValue,
   rSquared,
-  chance,
+  chances,
+  selectivity,
   words,
 }: EvaluatedCell): ProbeTable['rows'][number] {
   return {
@@ -156,17 +172,19 @@ function cellRow({
     words,
     ...withInterval('tau', measures.tau),
     p_value: finite(pValue),
-    p_shuffled: finite(chance?.p_value),
+    p_shuffled: finite(chances.tau?.p_value),
     ...withInterval('tau_within', measures.tauWithin),
     ...withInterval('tau_positive', measures.tauPositive),
     ...withInterval('tau_negative', measures.tauNegative),
     ...withInterval('sign_accuracy', measures.signAccuracy),
     r_squared: finite(rSquared),
+    selectivity: finite(selectivity),
   };
 }
 
-function chanceRow({ cell, chance, chanceSign, words }: EvaluatedCell): ProbeTable['rows'] {
-  if (!chance || cell.role !== 'tuned') return [];
+function chanceRow({ cell, chances, words }: EvaluatedCell): ProbeTable['rows'] {
+  const { tau: chance, signAccuracy: chanceSign } = chances;
+  if (!chance || cell.role !== 'tuned' || cell.control !== 'none') return [];
   return [
     {
       ...labels(cell),
@@ -181,60 +199,6 @@ function chanceRow({ cell, chance, chanceSign, words }: EvaluatedCell): ProbeTab
       sign_accuracy_high: finite(chanceSign?.high),
     },
   ];
-}
-
-export function gapTable({ gaps }: Evaluation): ProbeTable {
-  const names = {
-    'tuned - base': 'tuned minus before tuning',
-    'tuned - random': 'tuned minus randomly initialised',
-    'sae - raw': 'SAE features minus raw activations',
-  };
-  return {
-    id: 'probe-gaps',
-    title: 'What tuning changed',
-    caption:
-      'Differences between probes on the same words. What a probe reads of the tuned model is due to tuning only as far as it is more than the same probe reads of the model before tuning. Intervals: 95 % bootstrap over word families, both probes on the same draws.',
-    columns: [
-      { key: 'protocol', label: 'protocol', format: 'text' },
-      { key: 'method', label: 'probe', format: 'text' },
-      { key: 'inputs', label: 'inputs', format: 'text' },
-      { key: 'difference', label: 'difference', format: 'text' },
-      measureColumn('tau', 'Δ τ-b', "Difference of Kendall's tau-b."),
-      {
-        key: 'p_value',
-        label: 'p',
-        format: 'p-value',
-        definition:
-          'Two-sided: the share of permutations of the values among word families, both probes refitted on each, with a difference at least as far from 0, the observed one counted.',
-      },
-      {
-        key: 'p_holm',
-        label: 'p (Holm)',
-        format: 'p-value',
-        definition: "Adjusted by Holm's method over the differences of the same protocol and probe.",
-      },
-      measureColumn(
-        'tau_within',
-        'Δ τ-b within sign',
-        'Difference of tau-b over pairs of words of like sign.',
-      ),
-      measureColumn(
-        'sign_accuracy',
-        'Δ sign accuracy',
-        'Difference of the shares of words with the right sign.',
-        'percent',
-      ),
-    ],
-    rows: gaps.map((gap) => ({
-      ...labels(gap.of),
-      difference: names[gap.name],
-      ...withInterval('tau', gap.measures.tau),
-      p_value: finite(gap.pValue),
-      p_holm: finite(gap.pValueAdjusted),
-      ...withInterval('tau_within', gap.measures.tauWithin),
-      ...withInterval('sign_accuracy', gap.measures.signAccuracy),
-    })),
-  };
 }
 
 /** One row a word and model: the corrected ridge, on dictionary features if there are any. For figures. */

@@ -1,9 +1,7 @@
 import { expect, test } from 'vitest';
 import { tensorflow } from '../../../ml/engine/engine.ts';
 import { interventionHooks } from '../../../ml/features/ablation.ts';
-import { ablationEffects } from '../../../ml/features/ablation-effects.ts';
 import type { Hook } from '../../../ml/models/types.ts';
-import { stream } from '../../../ml/random/stream.ts';
 import { createDictionary, type DictionaryConfig } from '../../../ml/sae/dictionary.ts';
 
 const tf = tensorflow();
@@ -74,22 +72,9 @@ test('reconstruction replaces activations by what the dictionary makes of them',
   ).toEqual([2.25, 3.25]);
 });
 
-test('effects are paired by prompt: shifts common to all conditions cancel, and the control is taken off', () => {
-  const noise = stream(0, 'noise');
-  const intact = Array.from({ length: 200 }, () => 5 * noise.normal());
-  const effects = ablationEffects(
-    {
-      intact,
-      reconstruct: intact.map((reward) => reward - 0.1),
-      doses: [{ dose: 1, rewards: intact.map((reward) => reward - 1 + 0.1 * noise.normal()) }],
-      random: [intact.map((reward) => reward - 0.2), intact.map((reward) => reward - 0.4)],
-    },
-    stream(0, 'bootstrap'),
-  );
-  expect(effects.effect.value).toBeCloseTo(-1, 1);
-  expect(effects.effect.ci_high).toBeLessThan(-0.95);
-  expect(effects.effect_random.value).toBeCloseTo(-0.3, 10);
-  expect(effects.effect_over_random.value).toBeCloseTo(effects.effect.value + 0.3, 10);
-  expect(effects.effect_reconstruct.value).toBeCloseTo(-0.1, 10);
-  expect(effects.effect_base).toBeUndefined();
+test('as published, the features go and the error of the dictionary with them', () => {
+  const d = dictionary();
+  const { hooks } = interventionHooks([d], { type: 'published', sets: new Map([[d, [1]]]) });
+  const changed = (hooks[0] as Hook).run(tf.tensor3d([[[2, 3]]])) as ReturnType<typeof tf.tensor3d>;
+  expect(Array.from(changed.dataSync())).toEqual([2.25, 0.25]);
 });

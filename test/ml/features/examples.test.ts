@@ -5,7 +5,7 @@ import {
   chooseExamples,
   exampleWindow,
 } from '../../../ml/features/examples.ts';
-import { matchedRandom } from '../../../ml/features/matched.ts';
+import { evenlyRandom, matchedRandom } from '../../../ml/features/matched.ts';
 import { stream } from '../../../ml/random/stream.ts';
 
 const encoded = (rows: number[][]) => ({
@@ -67,10 +67,30 @@ test('a window holds the peak and keeps activations aligned with tokens', () => 
 test('matched random features are as many, as active, alive, and none of those flagged', () => {
   const means = Array.from({ length: 300 }, (_, i) => (i % 7 === 0 ? 0 : Math.exp(-i / 40)));
   const flagged = [1, 2, 50, 51, 120];
-  const drawn = matchedRandom(flagged, means, stream(0, 'matched'));
+  const drawn = matchedRandom(flagged, { means, densities: means }, stream(0, 'matched'));
   expect(drawn).toHaveLength(flagged.length);
   expect(new Set(drawn).size).toBe(drawn.length);
   expect(drawn.some((feature) => flagged.includes(feature) || means[feature] === 0)).toBe(false);
   const total = (set: number[]) => set.reduce((sum, feature) => sum + (means[feature] as number), 0);
   expect(Math.abs(total(drawn) / total(flagged) - 1)).toBeLessThan(0.15);
+});
+
+test('matched random features are alike in density, too, where equal means come of rare strong ones', () => {
+  const densities = Array.from({ length: 400 }, (_, i) => (i % 2 === 0 ? 0.2 : 0.002));
+  const means = densities.map((_, i) => 0.1 + i / 4000);
+  const flagged = [10, 100, 200, 301];
+  const drawn = matchedRandom(flagged, { means, densities }, stream(1, 'matched'));
+  expect(drawn.filter((feature) => densities[feature] === 0.2)).toHaveLength(3);
+});
+
+test('evenly random features are as many, alive, not flagged, and of any activity', () => {
+  const means = Array.from({ length: 50 }, (_, i) => (i < 10 ? 0 : i));
+  const counts = new Set<number>();
+  for (let draw = 0; draw < 60; draw++) {
+    const drawn = evenlyRandom([11, 12], { means, densities: means }, stream(draw, 'even'));
+    expect(drawn).toHaveLength(2);
+    expect(drawn.some((feature) => feature < 13 && feature !== 10)).toBe(false);
+    for (const feature of drawn) counts.add(feature);
+  }
+  expect(counts.size).toBeGreaterThan(30);
 });

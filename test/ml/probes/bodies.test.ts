@@ -163,7 +163,7 @@ test('the planted feedback is found in the tuned model, and is more than the bas
   expect(metrics.tau_base?.ci_low).toBeLessThan(0.1);
   expect(metrics.sign_accuracy_tuned?.ci_low).toBeGreaterThan(metrics.sign_accuracy_base?.ci_high as number);
   for (const name of Object.keys(metrics)) expect(evaluateKind.metrics).toHaveProperty(name);
-  for (const name of Object.keys(evaluateKind.outputs))
+  for (const name of Object.keys(evaluateKind.outputs).filter((output) => output !== 'reliability'))
     expect(tableOf(result, name).rows.length).toBeGreaterThan(1);
   expect(tableOf(result, 'table').rows.some(({ control }) => control === 'tau-on-strings')).toBe(true);
 });
@@ -173,9 +173,21 @@ test('the artifact holds predictions of words that no probe saw, and the weights
   const document = documentOf(result);
   expect(document.layers).toEqual([0, 1]);
   expect(document.dictionaries.map(({ layer }) => layer)).toEqual([0, 1]);
-  expect(document.fits.map(({ representation, features }) => [representation, features])).toEqual([
-    ['sae', 2 * F],
-    ['raw', 2 * D],
+  expect(
+    document.fits.map(({ representation, control, features }) => [representation, control, features]),
+  ).toEqual([
+    ['sae', 'none', 2 * F],
+    ['sae', 'untrained', 2 * F],
+    ['raw', 'none', 2 * D],
+    ['raw', 'untrained', 2 * D],
+    ['layer-0', 'none', D],
+  ]);
+  expect(document.fits.map(({ controlTask }) => controlTask?.control.tau.length)).toEqual([
+    3,
+    undefined,
+    3,
+    undefined,
+    3,
   ]);
   expect(document.rows.word.length).toBe(500);
   for (const { predictions } of document.fits) expect(predictions.length).toBe(500);
@@ -186,7 +198,13 @@ test('the artifact holds predictions of words that no probe saw, and the weights
 
   const published = documentOf(fits.get('tuned faithful') as BodyResult);
   expect(published.rows.word.length).toBe(100);
-  expect(published.fits.map(({ control }) => control)).toEqual(['none', 'untrained', 'none', 'untrained']);
+  expect(published.fits.map(({ control }) => control)).toEqual([
+    'none',
+    'untrained',
+    'none',
+    'untrained',
+    'none',
+  ]);
 });
 
 test('the triples are counted by the names that the kind declares', () => {
@@ -205,18 +223,69 @@ test('a probe fitted again has the same bytes', async () => {
 
 test('without dictionaries the activations alone are read', async () => {
   const result = await fitProbe('tuned', { dictionaries: undefined, shuffles: 0 });
-  expect(documentOf(result).fits.map(({ representation }) => representation)).toEqual(['raw']);
+  expect(documentOf(result).fits.map(({ representation, control }) => [representation, control])).toEqual([
+    ['raw', 'none'],
+    ['raw', 'untrained'],
+    ['layer-0', 'none'],
+  ]);
   expect(result.metrics.tau?.value).toBe(result.metrics.tau_raw?.value);
 });
 
-test('a classifier reads the sign', async () => {
-  const result = await fitProbe('tuned', { method: 'logistic', shuffles: 2 });
+test.each(['logistic', 'logistic-l1'])('the classifier %s reads the sign, calibrated', async (method) => {
+  const result = await fitProbe('tuned', { method, shuffles: 2, inputs: ['activations'] });
   expect(result.metrics.sign_accuracy?.value).toBeGreaterThan(0.7);
+  const [fitted] = documentOf(result).fits;
+  expect(fitted?.probabilities?.length).toBe(500);
+  const evaluation = (await runBody('probe.evaluate', evaluate, {
+    probes: [materialised('probe', directoryOf(result, 'probe'))],
+    replicates: 100,
+  })) as BodyResult;
+  const { rows } = tableOf(evaluation, 'reliability');
+  const errorOf = (probability: string) =>
+    rows.find((row) => row.probability === probability && row.inputs === 'raw activations')?.brier as number;
+  expect(errorOf('calibrated')).toBeLessThan(0.2);
+  expect(errorOf('calibrated')).toBeLessThan(errorOf('as fitted') + 0.02);
+});
+
+test.each(['lasso', 'elastic-net'])('%s reads the value', async (method) => {
+  const result = await fitProbe('tuned', { method, shuffles: 2, inputs: ['activations'] });
+  expect(result.metrics.tau?.value).toBeGreaterThan(0.4);
+  expect(result.metrics.selectivity?.value).toBeGreaterThan(0);
+});
+
+test('baselines that read the text alone say nothing of words that they have not seen', async () => {
+  const inputs = ['activations', 'pca', 'bag-of-words', 'tf-idf', 'length'];
+  const result = await fitProbe('tuned', { inputs, controls: [], components: 20, shuffles: 19 });
+  const { fits } = documentOf(result);
+  expect(fits.map(({ representation }) => representation)).toEqual([
+    'raw',
+    'pca',
+    'bag-of-words',
+    'tf-idf',
+    'length',
+  ]);
+  expect(fits.map(({ features }) => features).slice(0, 2)).toEqual([2 * D, 20]);
+  const evaluation = (await runBody('probe.evaluate', evaluate, {
+    probes: [materialised('probe', directoryOf(result, 'probe'))],
+    replicates: 200,
+  })) as BodyResult;
+  const gaps = tableOf(evaluation, 'gaps').rows;
+  expect(gaps.map(({ difference }) => difference)).toEqual([
+    'minus principal components',
+    'minus bag of words',
+    'minus TF-IDF',
+    'minus length of the text',
+    'true minus shuffled feedback',
+  ]);
+  for (const row of gaps.slice(1)) expect(row.tau_low).toBeGreaterThan(0);
 });
 
 test('inputs that do not belong together are errors that say what to do', async () => {
   await expect(fitProbe('tuned', { triples: { ...tripleArtifact(), digest: 'other' } })).rejects.toThrow(
     'not captured at the target words of these triples',
+  );
+  await expect(fitProbe('tuned', { dictionaries: undefined, inputs: ['features'] })).rejects.toThrow(
+    '`inputs` names features, but there are no dictionaries',
   );
   const twice = [0, 0].map((layer) => materialised('sae', dictionaryDirectory(layer)));
   await expect(fitProbe('tuned', { dictionaries: twice })).rejects.toThrow(

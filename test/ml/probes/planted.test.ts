@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { fitCorrected } from '../../../ml/probes/fit-corrected.ts';
 import { fitFaithful } from '../../../ml/probes/fit-faithful.ts';
+import { learnerOf } from '../../../ml/probes/learners/choose.ts';
 import { readWords, signAccuracyOf, tauOf } from '../../../ml/probes/reading.ts';
 import type { Method, ProbeRow, Protocol } from '../../../ml/probes/types.ts';
 import { syntheticProbeData } from './synthetic.ts';
@@ -17,7 +18,15 @@ const corrected = (
   shuffles: number,
   seed = 0,
 ) => {
-  const fit = fitCorrected(data.features, data.rows, { method, seed, shuffles });
+  const fit = fitCorrected(data.features, data.rows, {
+    method,
+    learner: learnerOf(method, 0.5),
+    control: 'none',
+    name: 'raw',
+    seed,
+    shuffles,
+    controlTasks: 0,
+  });
   return {
     ...fit,
     reading: readWords(columns(data.rows), fit.predictions, { method, protocol: 'corrected' }),
@@ -27,6 +36,7 @@ const corrected = (
 const faithful = (data: ReturnType<typeof syntheticProbeData>, method: Method, shuffles = 0) => {
   const fit = fitFaithful(data.features, data.rows, {
     method,
+    learner: learnerOf(method, 0.5),
     control: 'none',
     seed: 0,
     shuffles,

@@ -1,5 +1,6 @@
 import { fitCorrected } from '../../../ml/probes/fit-corrected.ts';
 import { fitFaithful } from '../../../ml/probes/fit-faithful.ts';
+import { learnerOf } from '../../../ml/probes/learners/choose.ts';
 import type {
   Fit,
   Method,
@@ -30,31 +31,19 @@ export function syntheticProbe(options: {
   const { seed } = options.data;
   const data = syntheticProbeData(options.data);
   const fits = representations.map((representation): Fit => {
-    const fit =
+    const learner = learnerOf(method, 0.5);
+    const control = 'none';
+    const common = { method, learner, control, seed, shuffles, name: representation } as const;
+    const { probe: _, ...fit } =
       protocol === 'corrected'
-        ? fitCorrected(data.features, data.rows, { method, seed, shuffles })
-        : fitFaithful(data.features, data.rows, {
-            method,
-            seed,
-            shuffles,
-            name: representation,
-            control: 'none',
-          });
-    const { fittedOn, penalty, predictions, shuffled } = fit;
-    return {
-      representation,
-      control: 'none',
-      features: data.features.columns,
-      fittedOn,
-      penalty,
-      predictions,
-      shuffled,
-    };
+        ? fitCorrected(data.features, data.rows, { ...common, controlTasks: 0 })
+        : fitFaithful(data.features, data.rows, common);
+    return { representation, control, features: data.features.columns, ...fit };
   });
   const read = protocol === 'corrected' ? data.rows : data.rows.filter(({ split }) => split === 'test');
   const column = <K extends keyof ProbeRow>(key: K): ProbeRow[K][] => read.map((row) => row[key]);
   return {
-    format: 1,
+    format: 2,
     role,
     method,
     protocol,

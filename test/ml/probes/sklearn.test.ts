@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Matrix } from '../../../ml/probes/algebra/matrix.ts';
+import { elasticNetPath, largestAlpha } from '../../../ml/probes/elastic-net.ts';
 import { type LinearProbe, predict } from '../../../ml/probes/linear-probe.ts';
 import { fitLogistic, logisticObjective } from '../../../ml/probes/logistic.ts';
+import { logisticL1Objective, logisticL1Path, smallestC } from '../../../ml/probes/logistic-l1.ts';
+import { fitPlatt } from '../../../ml/probes/platt.ts';
 import { PrincipalScores } from '../../../ml/probes/principal-scores.ts';
 import { fitRidge, ridgeSolver } from '../../../ml/probes/ridge.ts';
 import { RidgePath } from '../../../ml/probes/ridge-path.ts';
+import { bagOfWords, textLengths, tfIdf } from '../../../ml/probes/text-features.ts';
 import { rSquared } from '../../../ml/stats/r-squared.ts';
 
 const read = (name: string) =>
@@ -108,4 +112,80 @@ test('bad input is one clear error', () => {
   expect(() => predict({ coefficients: Float64Array.of(1, 2), intercept: 0 }, X)).toThrow(
     '1 features for a probe of 2',
   );
+});
+
+interface MethodCase {
+  name: string;
+  elastic_net: { alpha: number; l1_ratio: number; coef: number[]; intercept: number }[];
+  logistic_l1: { C: number; coef: number[]; intercept: number }[];
+}
+
+const methods = read('probe-methods.json') as {
+  cases: MethodCase[];
+  sigmoid: { scores: number[]; labels: number[]; slope: number; intercept: number };
+  texts: { texts: string[]; words: string[]; counts: number[][]; tf_idf: number[][] };
+};
+
+describe.each(methods.cases.map((c) => [c.name, c] as const))(
+  '%s data with an L1 penalty',
+  (name, expected) => {
+    const c = (read('probes.json').cases as Case[]).find((other) => other.name === name) as Case;
+    const X: Matrix = {
+      rows: c.X.length,
+      columns: (c.X[0] as number[]).length,
+      data: Float64Array.from(c.X.flat()),
+    };
+
+    test('lasso and elastic net equal scikit-learn', () => {
+      for (const { alpha, l1_ratio, coef, intercept } of expected.elastic_net) {
+        const [probe] = elasticNetPath(X, c.y, [alpha], { l1Ratio: l1_ratio });
+        expect(largestDifference((probe as LinearProbe).coefficients, coef)).toBeLessThan(1e-5);
+        expect(probe?.intercept).toBeCloseTo(intercept, 5);
+        expect(coef.filter((w) => w !== 0).length).toBe(probe?.coefficients.filter((w) => w !== 0).length);
+      }
+    });
+
+    test('a path ends where a fit of its own does, and begins with nothing', () => {
+      const largest = largestAlpha(X, c.y, 0.5);
+      const path = elasticNetPath(X, c.y, [largest * 1.0001, 0.3, 0.02], { l1Ratio: 0.5 });
+      const [alone] = elasticNetPath(X, c.y, [0.02], { l1Ratio: 0.5 });
+      expect(path[0]?.coefficients.every((w) => w === 0)).toBe(true);
+      expect(
+        largestDifference((path[2] as LinearProbe).coefficients, [...(alone as LinearProbe).coefficients]),
+      ).toBeLessThan(1e-6);
+      const [one] = elasticNetPath(X, c.y, [largest * 0.98], { l1Ratio: 0.5 });
+      expect(one?.coefficients.some((w) => w !== 0)).toBe(true);
+    });
+
+    test('L1 logistic reaches the optimum of scikit-learn', () => {
+      for (const { C, coef, intercept } of expected.logistic_l1) {
+        const [probe] = logisticL1Path(X, c.labels, [C]) as [LinearProbe];
+        expect(largestDifference(probe.coefficients, coef)).toBeLessThan(1e-4);
+        expect(Math.abs(probe.intercept - intercept)).toBeLessThan(1e-4);
+        const theirs = { coefficients: Float64Array.from(coef), intercept };
+        expect(logisticL1Objective(probe, X, c.labels, C)).toBeLessThanOrEqual(
+          logisticL1Objective(theirs, X, c.labels, C) * (1 + 1e-10),
+        );
+      }
+      const [nothing] = logisticL1Path(X, c.labels, [smallestC(X, c.labels) * 0.999]) as [LinearProbe];
+      expect(nothing.coefficients.every((w) => w === 0)).toBe(true);
+    });
+  },
+);
+
+test('the sigmoid calibration equals scikit-learn', () => {
+  const { scores, labels, slope, intercept } = methods.sigmoid;
+  const ours = fitPlatt(scores, labels);
+  expect(ours.slope).toBeCloseTo(slope, 4);
+  expect(ours.intercept).toBeCloseTo(intercept, 4);
+});
+
+test('bags of words and TF-IDF equal scikit-learn', () => {
+  const { texts, words, counts, tf_idf } = methods.texts;
+  const bag = bagOfWords(texts);
+  expect(bag.words).toEqual(words);
+  expect([...bag.counts.data]).toEqual(counts.flat());
+  expect(largestDifference(tfIdf(texts).data, tf_idf.flat())).toBeLessThan(1e-12);
+  expect(bagOfWords(texts, { most: 2 }).words).toEqual(['film', 'good']);
+  expect([...textLengths(['one two', '']).data]).toEqual([7, 2, 0, 0]);
 });

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { evaluateProbes } from '../../../../ml/probes/evaluation/evaluate.ts';
+import { gapTable, missingControls } from '../../../../ml/probes/evaluation/gap-table.ts';
+import { measureTable } from '../../../../ml/probes/evaluation/measure-table.ts';
 import { probeMetrics } from '../../../../ml/probes/evaluation/metrics.ts';
 import { SWITCHES } from '../../../../ml/probes/evaluation/published.ts';
-import { gapTable, mainTable, predictionTable } from '../../../../ml/probes/evaluation/tables.ts';
+import { mainTable, predictionTable } from '../../../../ml/probes/evaluation/tables.ts';
 import type { ProbeFile, Role } from '../../../../ml/probes/types.ts';
 import { stream } from '../../../../ml/random/stream.ts';
 import { bootstrap } from '../../../../ml/stats/bootstrap.ts';
@@ -33,8 +35,22 @@ test('a planted gap between tuned and base is found, with its controls', () => {
   expect(metrics.tau_tuned?.value).toBeGreaterThan(0.6);
   expect(metrics.tau_tuned?.p_value).toBe(1 / 100);
   expect(metrics.tau_gap_tuned_base?.ci_low).toBeGreaterThan(0);
-  // The least that 99 permutations and Holm's method over five differences can give.
-  expect(metrics.tau_gap_tuned_base?.p_value).toBe(5 / 100);
+  // The least that 99 permutations and Holm's method over four differences can give: of the model before tuning, of the
+  // random one, of raw activations, and of chance. The third is none.
+  expect(metrics.tau_gap_tuned_base?.p_value).toBe(4 / 100);
+  expect(metrics.lfp_gap).toEqual(metrics.tau_gap_tuned_base);
+  expect(metrics.lfp_gap_detectable?.value).toBeLessThan(metrics.lfp_gap?.value as number);
+  expect(metrics.lfp_gap_words_needed?.value).toBeLessThan(80);
+  expect(metrics.auc_tuned?.value).toBeGreaterThan(0.8);
+  expect(metrics.auc_tuned?.p_value).toBe(1 / 100);
+  expect(metrics.spearman_tuned?.ci_low).toBeGreaterThan(0.5);
+  expect(missingControls(evaluation)).toEqual([
+    'an untrained probe',
+    'what enters layer 0',
+    'a control task',
+  ]);
+  expect(gapTable(evaluation).caption).toContain('Not compared with: an untrained probe,');
+  expect(measureTable(evaluation).rows.length).toBe(6 * 9);
   expect(metrics.tau_gap_tuned_random?.ci_low).toBeGreaterThan(0);
   expect(metrics.tau_random?.ci_low).toBeLessThan(0);
   expect(metrics.tau_random?.ci_high).toBeGreaterThan(0);
@@ -127,7 +143,8 @@ test('the tables hold a row for each probe, its chance level, and the published 
   for (const row of rows) for (const key of Object.keys(row)) expect(keys).toContain(key);
   expect(JSON.stringify(rows)).not.toContain('NaN');
   expect(mainTable(evaluation, []).rows.length).toBe(8);
-  expect(gapTable(evaluation).rows.length).toBe(4);
+  // Corrected and as published: before tuning, randomly initialised, shuffled.
+  expect(gapTable(evaluation).rows.length).toBe(6);
   const predictions = predictionTable(evaluation).rows;
   expect(predictions.length).toBe(240);
   expect(new Set(predictions.map(({ model }) => model)).size).toBe(3);
