@@ -50,8 +50,8 @@ export const benchmark: Benchmark = {
 
 const PACKAGES = ['sae-lens==6.54.12'];
 const LENGTH = 128;
-/** 131,072 tokens. */
-const SEQUENCES = 1024;
+/** 131,072 tokens; fewer only to try it out. */
+const SEQUENCES = Number(process.env.PLUMBLINE_BENCH_SEQUENCES ?? 1024);
 const ROUNDS = Number(process.env.PLUMBLINE_BENCH_ROUNDS ?? 3);
 const THREADS = 2;
 

@@ -56,6 +56,17 @@ const TEXT_TOKENS = 128;
 
 type Computed = Extract<ChildOutcome, { type: 'result' }>;
 
+/** Of the process of one sweep. */
+interface Run {
+  /** From its start to stored dictionaries. */
+  seconds: number;
+  /** From the first step to the last. */
+  training: number;
+  /** Seconds of all its threads: what a busy machine changes least. */
+  cpu: number;
+  megabytes: number;
+}
+
 interface Capture {
   directory: string;
   seconds: number;
@@ -74,15 +85,20 @@ async function beside(context: BenchmarkContext, capture: Capture): Promise<Figu
   const peer = (name: string, env: Record<string, string>) =>
     Side.start(name, [python, join(context.root, 'bench/sweep/peer.py'), out, JSON.stringify(settings)], env);
   await gate(context, capture, out, () => peer('peer', plain));
-  const ours: { seconds: number; training: number; megabytes: number }[] = [];
-  const theirs: typeof ours = [];
-  const tuned: typeof ours = [];
+  const ours: Run[] = [];
+  const theirs: Run[] = [];
+  const tuned: Run[] = [];
   let version = '';
-  const other = async (runs: typeof ours, env: Record<string, string>) => {
+  const other = async (runs: Run[], env: Record<string, string>) => {
     const startedAt = performance.now();
     const side = await peer('dictionary_learning', env);
-    const { seconds, peakMegabytes } = await side.ask('train', mkdtempSync(join(out, 'saved-')));
-    runs.push({ seconds: secondsSince(startedAt), training: seconds, megabytes: peakMegabytes });
+    const { seconds, parts, peakMegabytes } = await side.ask('train', mkdtempSync(join(out, 'saved-')));
+    runs.push({
+      seconds: secondsSince(startedAt),
+      training: seconds,
+      cpu: parts?.cpu ?? Number.NaN,
+      megabytes: peakMegabytes,
+    });
     version = side.version;
     await side.end();
   };
@@ -92,12 +108,11 @@ async function beside(context: BenchmarkContext, capture: Capture): Promise<Figu
     await other(theirs, plain);
     await other(tuned, { ...plain, GLIBC_TUNABLES: own.GLIBC_TUNABLES ?? '' });
   }
-  const best = (runs: typeof ours, what: keyof (typeof ours)[number]) =>
-    Math.min(...runs.map((run) => run[what]));
+  const best = (runs: Run[], what: keyof Run) => Math.min(...runs.map((run) => run[what]));
   const figure = (
     name: string,
-    what: keyof (typeof ours)[number],
-    runs: typeof ours,
+    what: keyof Run,
+    runs: Run[],
     bar: number | null,
     more: Partial<Figure> = {},
   ): Figure => ({
@@ -114,6 +129,7 @@ async function beside(context: BenchmarkContext, capture: Capture): Promise<Figu
   return [
     figure('six dictionaries', 'seconds', theirs, 1 / 1.1),
     figure('six dictionaries, training alone', 'training', theirs, 1 / 1.1),
+    figure('six dictionaries, CPU time', 'cpu', theirs, null),
     figure('six dictionaries, same allocator', 'seconds', tuned, null, same),
     figure('six, training alone, same allocator', 'training', tuned, null, same),
     figure('six dictionaries, peak memory', 'megabytes', theirs, 1.2),
@@ -184,7 +200,7 @@ async function together(
   context: BenchmarkContext,
   capture: Capture,
   configurations: readonly (typeof CONFIGURATIONS)[number][],
-): Promise<{ seconds: number; training: number; megabytes: number }> {
+): Promise<Run> {
   const activations = { $artifact: 'activations', digest: '0'.repeat(64), directory: capture.directory };
   const begun: number[] = [];
   const ended: number[] = [];
@@ -204,7 +220,8 @@ async function together(
   const [first] = (await compute(context, members)) as [Computed];
   const seconds = secondsSince(startedAt);
   const training = (Math.max(...ended) - Math.max(...begun)) / 1000;
-  return { seconds, training, megabytes: first.usage.peakMemoryBytes / 2 ** 20 };
+  const { peakMemoryBytes, cpuSeconds } = first.usage;
+  return { seconds, training, cpu: cpuSeconds, megabytes: peakMemoryBytes / 2 ** 20 };
 }
 
 /** Activations as the real step captures them, from texts; and how long that takes. */

@@ -13,6 +13,7 @@ const COMMANDS: Commands = {
   },
   artifacts: () => import('./commands/artifacts.ts'),
   artifactsExport: () => import('./commands/artifacts-export.ts'),
+  compare: () => import('./commands/compare.ts'),
   doctor: () => import('./commands/doctor.ts'),
   down: () => import('./commands/down.ts'),
   history: () => import('./commands/history.ts'),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../store/canonical.ts';
-import type { Json } from '../store/types.ts';
+import type { Digest, Json } from '../store/types.ts';
 import type { Compiled } from './compile.ts';
 import type { Plan } from './plan/types.ts';
 
@@ -11,7 +11,12 @@ import type { Plan } from './plan/types.ts';
 export function seal({ plan, sources }: Compiled): void {
   if (!plan) return;
   plan.source.sha256 = sha256(sources.get(plan.source.path)?.text ?? '');
-  plan.digest = sha256(planText(plan));
+  plan.digest = planDigest(plan);
+}
+
+/** Of a plan whose local files have their fingerprints. */
+export function planDigest(plan: Plan): Digest {
+  return sha256(planText(plan));
 }
 
 function planText(plan: Plan): string {

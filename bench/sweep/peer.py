@@ -100,5 +100,7 @@ for line in sys.stdin:
     with contextlib.redirect_stdout(sys.stderr):
         check = {"gate": gate, "train": train}[request["task"]](*request["arguments"])
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "check": check, "peakMegabytes": peak}), flush=True)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    parts = {"cpu": usage.ru_utime + usage.ru_stime}
+    answer = {"seconds": seconds, "check": check, "parts": parts, "peakMegabytes": usage.ru_maxrss / 1024}
+    print(json.dumps(answer), flush=True)

@@ -162,9 +162,13 @@ const isExpression = (value: ParamTree) => value !== null && typeof value === 'o
 
 function comparisonLines(compared: Comparison | null): string[] {
   if (!compared) return [];
-  const { diff } = compared;
+  return ['', `Against ${compared.with}:`, ...differenceLines(compared.diff)];
+}
+
+/** What was added to a plan, taken away and changed. */
+export function differenceLines(diff: PlanDiff): string[] {
   const changed = Object.keys(diff.changed).length;
-  const lines = ['', `Against ${compared.with}:`];
+  const lines: string[] = [];
   if (diff.added.length > 0) lines.push(`  ${pc.green('new')}      ${diff.added.join(', ')}`);
   if (diff.removed.length > 0) lines.push(`  ${pc.red('gone')}     ${diff.removed.join(', ')}`);
   for (const [id, changes] of Object.entries(diff.changed))

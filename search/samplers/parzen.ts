@@ -70,29 +70,28 @@ interface Factor {
 }
 
 class Categories implements Factor {
-  /** One row a kernel. */
-  private readonly shares: number[][];
+  /** Of each observation's kernel, the one observed. */
+  private readonly own: Int32Array;
+  private readonly ownShare: number;
+  private readonly otherShare: number;
 
   constructor(
     readonly dimension: Extract<Dimension, { type: 'categorical' }>,
     seen: readonly Value[],
   ) {
-    const choices = dimension.choices.length;
     const prior = 1 / (seen.length + 1);
-    const total = 1 + choices * prior;
-    this.shares = seen.map((value) => {
-      const own = choiceIndex(dimension, value);
-      return dimension.choices.map((_, i) => (prior + (i === own ? 1 : 0)) / total);
-    });
-    this.shares.push(dimension.choices.map(() => 1 / choices));
+    const total = 1 + dimension.choices.length * prior;
+    this.own = Int32Array.from(seen, (value) => choiceIndex(dimension, value));
+    this.ownShare = (1 + prior) / total;
+    this.otherShare = prior / total;
   }
 
   sample(kernel: number, draws: RandomStream): Value {
     const { choices } = this.dimension;
+    const own = this.own[kernel];
     let left = draws.uniform();
-    const shares = this.shares[kernel] as number[];
     for (const [i, choice] of choices.entries()) {
-      left -= shares[i] as number;
+      left -= own === undefined ? 1 / choices.length : i === own ? this.ownShare : this.otherShare;
       if (left < 0) return choice;
     }
     return choices[choices.length - 1] as Value;
@@ -100,8 +99,11 @@ class Categories implements Factor {
 
   addLogDensity(value: Value, logs: Float64Array): void {
     const index = choiceIndex(this.dimension, value);
-    for (let k = 0; k < logs.length; k++)
-      logs[k] = (logs[k] as number) + Math.log((this.shares[k] as number[])[index] as number);
+    const [logOwn, logOther] = [Math.log(this.ownShare), Math.log(this.otherShare)];
+    const prior = this.own.length;
+    for (let k = 0; k < prior; k++)
+      logs[k] = (logs[k] as number) + (this.own[k] === index ? logOwn : logOther);
+    logs[prior] = (logs[prior] as number) - Math.log(this.dimension.choices.length);
   }
 }
 
@@ -114,6 +116,10 @@ class Numbers implements Factor {
   private readonly widths: Float64Array;
   /** The mass of each kernel, untruncated, within the bounds: its logarithm. */
   private readonly logMasses: Float64Array;
+  /** The log density of each kernel at its centre. */
+  private readonly logScales: Float64Array;
+  /** The kernels' log densities at the integers asked so far: candidates often agree. */
+  private readonly known = new Map<number, Float64Array>();
 
   constructor(
     readonly dimension: Numeric,
@@ -130,6 +136,9 @@ class Numbers implements Factor {
       const width = this.widths[k] as number;
       return Math.log(normalMass((low - centre) / width, (high - centre) / width));
     });
+    this.logScales = this.widths.map(
+      (width, k) => -LOG_ROOT_TWO_PI - Math.log(width) - (this.logMasses[k] as number),
+    );
   }
 
   sample(kernel: number, draws: RandomStream): Value {
@@ -147,21 +156,27 @@ class Numbers implements Factor {
     if (this.low === this.high) return;
     const { dimension } = this;
     const x = numberOf(dimension, value);
-    const scale = dimension.log ? Math.log : (place: number) => place;
-    const place = scale(x);
-    const cell = dimension.type === 'integer' ? cellOf(dimension, x).map(scale) : null;
-    for (let k = 0; k < logs.length; k++) {
-      const centre = this.centres[k] as number;
-      const width = this.widths[k] as number;
-      const z = (place - centre) / width;
-      const log =
-        cell === null
-          ? -LOG_ROOT_TWO_PI - Math.log(width) - (z * z) / 2
-          : Math.log(
-              normalMass(((cell[0] as number) - centre) / width, ((cell[1] as number) - centre) / width),
-            );
-      logs[k] = (logs[k] as number) + log - (this.logMasses[k] as number);
+    if (dimension.type === 'real') {
+      const place = dimension.log ? Math.log(x) : x;
+      for (let k = 0; k < logs.length; k++) {
+        const z = (place - (this.centres[k] as number)) / (this.widths[k] as number);
+        logs[k] = (logs[k] as number) + (this.logScales[k] as number) - (z * z) / 2;
+      }
+      return;
     }
+    let own = this.known.get(x);
+    if (!own) {
+      const [left, right] = cellOf(dimension, x).map(dimension.log ? Math.log : Number) as [number, number];
+      own = this.centres.map((centre, k) => {
+        const width = this.widths[k] as number;
+        return (
+          Math.log(normalMass((left - centre) / width, (right - centre) / width)) -
+          (this.logMasses[k] as number)
+        );
+      });
+      this.known.set(x, own);
+    }
+    for (let k = 0; k < logs.length; k++) logs[k] = (logs[k] as number) + (own[k] as number);
   }
 }
 

@@ -154,6 +154,11 @@ describe.each([...KINDS])('%s', (name, kind) => {
     }
   });
 
+  test('names parameters that it has, where it says what its points read alike', () => {
+    expect(Object.keys(schema.properties!)).toEqual(expect.arrayContaining(kind.stream?.by ?? []));
+    expect(kind.stream?.sharedBytes ?? 0).toBeLessThan(2 ** 32);
+  });
+
   test('accepts what its schema asks for, with all defaults there, and refuses anything else', () => {
     const { params, problems } = validateParameters(name, sample(schema) as Record<string, Json>);
     expect(problems).toEqual([]);

@@ -153,3 +153,14 @@ test('what cannot be exported is said, and nothing is written', async () => {
   expect((await refused('tuned[seed=1]')).message).toBe(`${target} is there and not empty.`);
   expect(readdirSync(target)).toEqual(['mine']);
 });
+
+test('html: raters get the page, and not the key', async () => {
+  await finish('kit', 'kit', 'annotation-kit', (directory) => {
+    writeFileSync(join(directory, 'kit.html'), 'page');
+    writeFileSync(join(directory, 'items.json'), '{"key":[]}');
+  });
+  const target = join(folder, 'for-raters');
+  expect(await exportArtifact('kit', target, { to: 'html' })).toBe(0);
+  expect(readdirSync(target)).toEqual(['kit.html']);
+  expect(printed).toContain('for raters, who open');
+});
