@@ -38,7 +38,7 @@ export class SaeHistory {
     return {
       id: 'sae-history',
       title: 'Training of the dictionary, step by step',
-      caption: `Every ${this.every === 1 ? 'step' : `${this.every}th step`}, counted from 0, on the batch of the step, in training units: activations may have been scaled.`,
+      caption: `Every ${this.every === 1 ? 'step' : `${this.every}th step`}, on the batch of the step, in training units: activations may have been scaled.`,
       columns: names.map((name) => ({
         key: name,
         label: name.replaceAll('_', ' '),

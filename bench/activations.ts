@@ -91,6 +91,10 @@ async function beside(
   const middle = of(median);
   const peaks = runs.map((answers) => Math.max(...answers.map(({ peakMegabytes }) => peakMegabytes)));
   const { version } = sides[1];
+  const foreign = runs.flat().reduce((sum, run) => sum + run.foreignCores, 0) / runs.flat().length;
+  context.say(
+    `  best ${best.map((x) => x.toFixed(0)).join(' / ')} tok/s, medians ${middle.map((x) => x.toFixed(0)).join(' / ')}, peaks ${peaks.map((x) => x.toFixed(0)).join(' / ')} MB (ours / peer / peer with our allocator setting); other processes took ${foreign.toFixed(2)} cores`,
+  );
   const rate = { unit: 'tok/s', better: 'higher' } as const;
   return [
     { name, ours: best[0], peer: best[1], bar: bar * best[1], peerVersion: version, ...rate },

@@ -72,7 +72,7 @@ export const run: ActivityBody = async (job) => {
       const [acts_BD, target_BE] = partsOf(batches.batch(i), data);
       const losses = trainer.step(i, acts_BD, target_BE);
       tf.dispose([acts_BD, target_BE ?? []]);
-      history.note(i, losses);
+      history.note(i + 1, losses);
       return losses;
     },
   });

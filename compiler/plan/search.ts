@@ -38,6 +38,8 @@ export class Search {
   private readonly looksBack: boolean;
   private readonly entries: Entry[] = [];
   private readonly tried = new Set<string>();
+  /** What trials of an earlier part of the run tried, by number: not worked out again, which takes long for some samplers. */
+  private readonly remembered = new Map<number, Record<string, Value>>();
   private exhausted = false;
 
   constructor(
@@ -52,6 +54,11 @@ export class Search {
     this.looksBack = looksBack(this.search);
     const { axes, seed } = identityOf(base.scope, step, base.combination);
     this.name = searchOf(step, axes, seed);
+    for (const state of known.values()) {
+      if (searchOf(step, state.axes, state.seed) !== this.name) continue;
+      const values = this.search.space.map(({ name }) => [name, state.axes[name] as Value] as const);
+      this.remembered.set(Number(state.axes[TRIAL_AXIS]), Object.fromEntries(values));
+    }
   }
 
   /** No trial is left to propose, and none has anything left to run. */
@@ -118,7 +125,7 @@ export class Search {
     if (entries.filter(({ status }) => status !== 'ended').length >= search.parallel) return null;
     const mustKnow = this.looksBack ? Math.max(0, number - search.lag + 1) : 0;
     if (entries.slice(0, mustKnow).some(({ status }) => status !== 'ended')) return null;
-    const values = search.first[number] ?? this.untried(this.before(number));
+    const values = search.first[number] ?? this.remembered.get(number) ?? this.untried(this.before(number));
     if (!values) {
       this.exhausted = true;
       return null;
