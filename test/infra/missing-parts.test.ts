@@ -181,7 +181,7 @@ test.each([
 
 test('plumb without a build says how to get one', async () => {
   const root = scratchDirectory();
-  write(join(root, 'bin', 'plumb.mjs'), readFileSync(join(ROOT, 'bin', 'plumb'), 'utf8'));
+  write(join(root, 'bin', 'plumb.cjs'), readFileSync(join(ROOT, 'bin', 'plumb.cjs'), 'utf8'));
   expect(existsSync(join(root, 'dist'))).toBe(false);
-  expectMessage(await runNode([join(root, 'bin', 'plumb.mjs')]), /not built yet/, /npm run setup/);
+  expectMessage(await runNode([join(root, 'bin', 'plumb.cjs')]), /not built yet/, /npm run setup/);
 });
