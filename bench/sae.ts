@@ -34,7 +34,6 @@ const PACKAGES = {
   sparsify: ['eai-sparsify==1.3.3'],
 } as const;
 const THREADS = 2;
-const GATE_UPDATES = 8;
 const ROUNDS = 5;
 /** Updates timed together. */
 const UPDATES = 4;
@@ -93,14 +92,14 @@ async function measure(configuration: Configuration, context: BenchmarkContext):
 
 /** Losses of the same updates, within 1e-4 of each other. */
 async function agree(
-  { name, peers }: Configuration,
+  { name, peers, gateUpdates = 8 }: Configuration,
   [mine, ...others]: readonly Side[],
   { say }: BenchmarkContext,
 ): Promise<void> {
   for (const [k, other] of others.entries()) {
     const how = peers[k]?.compare ?? 'loss';
-    const ours = (await (mine as Side).ask('gate', GATE_UPDATES, how)).check;
-    const theirs = (await other.ask('gate', GATE_UPDATES, how)).check;
+    const ours = (await (mine as Side).ask('gate', gateUpdates, how)).check;
+    const theirs = (await other.ask('gate', gateUpdates, how)).check;
     let largest = 0;
     for (const [i, y] of theirs.entries()) {
       const x = ours[i] as number;
