@@ -32,31 +32,11 @@ export interface Scales {
   target: number;
 }
 
-/** @throws ComputeError bad-parameter for parameters that do not go with the variant, or places of other rows */
+/** @throws ComputeError bad-parameter for places of other rows; which parameters go with which variant, the schema says */
 export function openDictionaryData(params: SaeTrainParameters): DictionaryData {
   const { variant } = params;
-  const pair = variant === 'crosscoder' || variant === 'diff';
-  if (pair !== (params.tuned !== undefined)) {
-    throw new ComputeError(
-      'bad-parameter',
-      pair ? `The variant ${variant} needs \`tuned\`` : `\`tuned\` does not go with the variant ${variant}`,
-      {
-        hint: pair
-          ? 'give the activations of the model before tuning as `activations`, those of the tuned one as `tuned`'
-          : 'leave it out, or use `variant: crosscoder` or `diff`',
-      },
-    );
-  }
-  const other = (['target', 'target-site', 'target-layer'] as const).find(
-    (name) => params[name] !== undefined,
-  );
-  if (other !== undefined && variant !== 'transcoder') {
-    throw new ComputeError('bad-parameter', `\`${other}\` does not go with the variant ${variant}`, {
-      hint: 'leave it out, or use `variant: transcoder`',
-    });
-  }
   if (variant === 'transcoder') return transcoderData(params);
-  if (pair) return pairData(params, variant);
+  if (variant === 'crosscoder' || variant === 'diff') return pairData(params, variant);
   const activations = openActivations(params.activations.directory, params.site);
   const scale = activations.layer(params.layer).scale;
   return {

@@ -1,18 +1,12 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { validateParameters } from '../compiler/kinds/validate.ts';
 import { computeEnvironment } from '../compute/environment.ts';
-import { type ChildOutcome, type MemberOptions, superviseGroup } from '../compute/supervise.ts';
 import type { LocalArtifact } from '../compute/types.ts';
-import { gptNeoXConfig } from '../ml/models/gpt-neox-config.ts';
-import { createModel } from '../ml/models/initialise.ts';
-import { saveModel } from '../ml/models/save.ts';
-import { stream } from '../ml/random/stream.ts';
-import { wordLevelTokenizer, writeTokenizer } from '../ml/tokenizers/word-level.ts';
-import type { Json } from '../store/types.ts';
 import { Side } from './lib/conversation.ts';
 import { furtherPython } from './lib/python.ts';
+import { makePythia, makeTexts } from './lib/random-texts.ts';
+import { artifact, type Computed, compute, member, THREADS } from './lib/steps.ts';
 import {
   BATCH,
   CONFIGURATIONS,
@@ -50,11 +44,8 @@ export const benchmark: Benchmark = {
 
 const PACKAGES = ['--no-deps', 'dictionary-learning==0.1.0', 'einops==0.8.2'];
 const ROUNDS = Number(process.env.PLUMBLINE_BENCH_ROUNDS ?? 2);
-const THREADS = 2;
 const HELD_OUT = 0.05;
 const TEXT_TOKENS = 128;
-
-type Computed = Extract<ChildOutcome, { type: 'result' }>;
 
 /** Of the process of one sweep. */
 interface Run {
@@ -201,7 +192,7 @@ async function together(
   capture: Capture,
   configurations: readonly (typeof CONFIGURATIONS)[number][],
 ): Promise<Run> {
-  const activations = { $artifact: 'activations', digest: '0'.repeat(64), directory: capture.directory };
+  const activations = artifact('activations', capture.directory);
   const begun: number[] = [];
   const ended: number[] = [];
   const members = configurations.map((configuration, i) =>
@@ -226,28 +217,10 @@ async function together(
 
 /** Activations as the real step captures them, from texts; and how long that takes. */
 async function captured(context: BenchmarkContext): Promise<Capture> {
-  const words = Array.from({ length: 1000 }, (_, i) => `w${i}`);
-  const draws = stream(0, 'bench.texts');
   const count = Math.ceil((STEPS * BATCH * (1 + 2 * HELD_OUT)) / (TEXT_TOKENS - 1));
   const data = join(context.directory, 'texts');
-  mkdirSync(data);
-  const texts = Array.from({ length: count }, () => {
-    const text = Array.from({ length: TEXT_TOKENS }, () => draws.choice(words)).join(' ');
-    return `${JSON.stringify({ text })}\n`;
-  });
-  writeFileSync(join(data, 'texts.jsonl'), texts.join(''));
-  const model = join(context.directory, 'model');
-  const config = gptNeoXConfig({
-    ...{ layers: 6, width: WIDTH, heads: 8, mlpWidth: 4 * WIDTH, vocabulary: 50304, maxPositions: 2048 },
-    ...{ rotaryFraction: 0.25, parallelResidual: true, tied: false, bosId: 0, eosId: 0 },
-  });
-  const made = createModel(config, (name) => stream(0, name));
-  const tokenizer = wordLevelTokenizer([words.join(' ')], 2000, TEXT_TOKENS);
-  saveModel(made, writeTokenizer(join(context.directory, 'tokenizer'), tokenizer), model);
-  made.dispose();
-  const artifact = ($artifact: string, directory: string) => ({
-    ...{ $artifact, digest: '0'.repeat(64), directory },
-  });
+  makeTexts(data, count, TEXT_TOKENS);
+  const model = makePythia(context.directory, TEXT_TOKENS);
   const options = member(context, 'activations.capture', 0, {
     ...{ model: artifact('model', model), data: artifact('texts', data), layers: [LAYER] },
     ...{ tokens: Math.ceil(STEPS * BATCH * (1 + 2 * HELD_OUT)), 'max-length': TEXT_TOKENS },
@@ -256,46 +229,6 @@ async function captured(context: BenchmarkContext): Promise<Capture> {
   const [{ result }] = (await compute(context, [options])) as [Computed];
   const { directory } = result.outputs.activations as LocalArtifact;
   return { directory, seconds: secondsSince(startedAt) };
-}
-
-function member(
-  context: BenchmarkContext,
-  kind: string,
-  i: number,
-  given: Record<string, unknown>,
-): MemberOptions {
-  const { params, problems } = validateParameters(kind, given as Record<string, Json>);
-  if (problems.length > 0) throw new Error(JSON.stringify(problems));
-  const workDirectory = mkdtempSync(join(context.directory, 'work-'));
-  return {
-    job: {
-      ...{ kind, point: `${kind}[${i}]`, module: join(context.root, `dist/activities/kinds/${kind}.js`) },
-      ...{ params, seed: 0, workDirectory, durableDirectory: workDirectory, cacheDirectory: workDirectory },
-      ...{ threads: THREADS, checkpointEvery: null, segmentUnits: null, resume: null },
-    },
-    stallSeconds: 600,
-    graceSeconds: 10,
-    signal: new AbortController().signal,
-    stopReason: () => 'cancelled',
-    onProgress: () => undefined,
-    onLog: () => undefined,
-    onCheckpoint: async () => undefined,
-  };
-}
-
-async function compute(context: BenchmarkContext, members: MemberOptions[]): Promise<Computed[]> {
-  const environment = computeEnvironment({
-    ...{ threads: THREADS, temporaryDirectory: context.directory, secrets: {} },
-  });
-  const entry = join(context.root, 'dist/compute/child.js');
-  const outcomes = superviseGroup({ entry, environment, directory: context.directory }, members);
-  return await Promise.all(
-    outcomes.map(async (outcome) => {
-      const ended = await outcome;
-      if (ended.type !== 'result') throw new Error(`ended as ${ended.type}`);
-      return ended;
-    }),
-  );
 }
 
 const secondsSince = (at: number) => (performance.now() - at) / 1000;

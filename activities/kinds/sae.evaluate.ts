@@ -35,7 +35,7 @@ const LARGEST_PART = 64;
 
 export const run: ActivityBody = async (job) => {
   const params = job.params as unknown as SaeEvaluateParameters;
-  const dictionary = loadDictionary(params.dictionary.directory);
+  const dictionary = loadDictionary(params.dictionary.directory, ['transcoder']);
   const model = await loadModel(params.model.directory);
   const tokenizer = loadTokenizer(params.model.directory);
   checkModel(dictionary, model, params);
@@ -45,31 +45,35 @@ export const run: ActivityBody = async (job) => {
   const { layer, site, width } = dictionary;
   const { batch } = params;
   const padId = tokenizer.padId;
-  const actsOf = (items: readonly CaptureItem[]) =>
-    captureItems(items, { model, places: [{ site, layer }], batch, padId })[0] as Float32Array;
+  // What is read, and what is reconstructed.
+  const places = [{ site, layer }, ...(dictionary.config.writes ? [dictionary.config.writes] : [])];
+  const actsOf = (items: readonly CaptureItem[]) => {
+    const captured = captureItems(items, { model, places, batch, padId }) as [Float32Array, Float32Array?];
+    return { read_ND: captured[0], target_NE: captured[1] ?? captured[0] };
+  };
   const probing = await WordProbing.open(params, measured, texts, tokenizer, width, job.seed);
   const moments: Moments[] = [];
   const firings: Firings[] = [];
   for (const { start, items } of partsOf(measured)) {
-    const acts_ND = actsOf(items);
+    const { read_ND, target_NE } = actsOf(items);
     const owner = items.flatMap((item, i) => new Array<number>(rowsOf(item)).fill(i));
-    const found = measure(dictionary, acts_ND, owner);
+    const found = measure(dictionary, read_ND, owner, target_NE);
     moments.push(...found.moments);
     firings.push(found.firings);
-    probing?.add(start, items, acts_ND);
+    probing?.add(start, items, read_ND);
     job.progress(start, measured.length);
   }
   for (const { start, items } of partsOf(further)) {
-    firings.push(countFirings(dictionary, actsOf(items)));
+    firings.push(countFirings(dictionary, actsOf(items).read_ND));
     job.progress(start, further.length);
   }
   const total = totalMoments(moments);
-  const mean_D = Float32Array.from(total.sum_D, (sum) => sum / total.rows);
+  const mean_E = Float32Array.from(total.sum_D, (sum) => sum / total.rows);
 
   const losses = [];
   for (let from = 0; from < measured.length; from += batch) {
     const group = measured.slice(from, from + batch);
-    losses.push(...splicedLosses(group, { model, dictionary, mean_D, batch, padId }));
+    losses.push(...splicedLosses(group, { model, dictionary, mean_E, batch, padId }));
     job.progress(from + group.length, measured.length);
   }
   model.dispose();
@@ -110,10 +114,10 @@ function partsOf(items: readonly CaptureItem[]): { start: number; items: Capture
 
 function similarityOf(dictionary: Dictionary, seed: number) {
   const tf = tensorflow();
-  const { features, width } = dictionary;
+  const { features, outputWidth } = dictionary;
   const cosines = maxCosineToOthers(dictionary.decoder_FD);
-  const directions = randomDirections(features, width, 1, stream(seed, 'sae.evaluate.directions'));
-  const random_FD = tf.tensor2d(directions, [features, width]);
+  const directions = randomDirections(features, outputWidth, 1, stream(seed, 'sae.evaluate.directions'));
+  const random_FD = tf.tensor2d(directions, [features, outputWidth]);
   const random = maxCosineToOthers(random_FD);
   random_FD.dispose();
   const mean = (values: Float32Array, name: string) =>
@@ -135,7 +139,11 @@ async function written(job: Job, name: string, table: Table): Promise<LocalArtif
 }
 
 function checkModel(dictionary: Dictionary, model: LanguageModel, params: SaeEvaluateParameters): void {
-  if (dictionary.width === model.width && dictionary.layer < model.layers) return;
+  if (
+    dictionary.width === model.width &&
+    Math.max(dictionary.layer, dictionary.config.writes?.layer ?? 0) < model.layers
+  )
+    return;
   throw new ComputeError(
     'bad-parameter',
     `The dictionary reads layer ${dictionary.layer} of width ${dictionary.width}; ${params.model.from ?? 'the model'} has ${model.layers} layers of width ${model.width}`,

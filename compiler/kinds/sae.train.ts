@@ -3,7 +3,7 @@ import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
   name: 'sae.train',
-  version: 2,
+  version: 3,
   title: 'Train a sparse autoencoder',
   stage: 'dictionaries',
   seeding: 'per-seed',

@@ -201,7 +201,7 @@ function problemOf(error: ErrorObject, value: Json, root: Schema): Problem | nul
     case 'not':
       return exclusiveProblem(error, path, root);
     case 'false schema':
-      return bad('has no place here.');
+      return bad('has no place here.', schema?.description);
     default:
       return bad(`${error.message ?? 'is not allowed'}.`);
   }

@@ -1,6 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
 import { tensorflow } from '../engine/engine.ts';
-import { joinRows, rowChunks } from './row-chunks.ts';
 
 /**
  * The features that each row of a batch keeps, few among all: in groups of W that belong to one row, so that what is done
@@ -66,9 +65,6 @@ export function groupKept(
   };
 }
 
-/** Of the decoder's rows, gathered at a time: 8 MB stay in the cache until they are multiplied. */
-const GATHERED_NUMBERS = 2 * 2 ** 20;
-
 /** What rows `start` to before `start + rows` keep; rows then count from `start`. */
 export function keptBy(kept: KeptFeatures, start: number, rows: number): KeptFeatures {
   const tf = tensorflow();
@@ -128,29 +124,4 @@ function firstNotBelow(ascending: Int32Array, bound: number): number {
     else high = middle;
   }
   return low;
-}
-
-/** <row of the decoder, gradient> for each kept feature: [G, W]. */
-export function decoderProducts(
-  { columns_GW, rows_G }: KeptFeatures,
-  decoder_FD: tf.Tensor2D,
-  gradient_BD: tf.Tensor2D,
-): tf.Tensor2D {
-  const tf = tensorflow();
-  const [G, W] = columns_GW.shape;
-  const D = decoder_FD.shape[1];
-  const parts = rowChunks(G, W * D, GATHERED_NUMBERS).map(([start, groups]) =>
-    tf.tidy(() => {
-      const columns_P = columns_GW.slice([start, 0], [groups, W]).reshape<tf.Tensor1D>([groups * W]);
-      const rows_GWD = tf.gather(decoder_FD, columns_P).reshape<tf.Tensor3D>([groups, W, D]);
-      const gradient_GD = rows_G
-        ? tf.gather(gradient_BD, tf.tensor1d(rows_G.subarray(start, start + groups), 'int32'))
-        : gradient_BD.slice([start, 0], [groups, D]);
-      // A sixth faster than rows_GWD times a column.
-      return tf
-        .matMul(gradient_GD.reshape<tf.Tensor3D>([groups, 1, D]), rows_GWD, false, true)
-        .reshape<tf.Tensor2D>([groups, W]);
-    }),
-  );
-  return joinRows(parts);
 }

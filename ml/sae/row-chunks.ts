@@ -7,9 +7,13 @@ import { tensorflow } from '../engine/engine.ts';
  */
 const CHUNK_NUMBERS = 4 * 2 ** 20;
 
-/** [start, rows] of the parts in which to compute a result of `numbers` numbers a row. */
+/** Of the most numbers, that a part may have more: rather than one part more, of a few rows. */
+const SLACK = 1 / 16;
+
+/** [start, rows] of the parts, of about the same size, in which to compute a result of `numbers` numbers a row. */
 export function rowChunks(B: number, numbers: number, atMost = CHUNK_NUMBERS): [number, number][] {
-  const rows = Math.max(1, Math.floor(atMost / numbers));
+  const parts = Math.ceil((B * numbers) / (atMost * (1 + SLACK)));
+  const rows = Math.ceil(B / Math.min(B, parts));
   return Array.from({ length: Math.ceil(B / rows) }, (_, i) => [i * rows, Math.min(rows, B - i * rows)]);
 }
 

@@ -1,9 +1,11 @@
 import type * as tf from '@tensorflow/tfjs';
+import { addRows } from '../engine/add-rows.ts';
 import { tensorflow } from '../engine/engine.ts';
 import { reluGradient } from '../engine/relu-gradient.ts';
 import { sparseMatMul } from '../engine/sparse-matmul.ts';
 import { type AuxiliaryForm, auxiliaryLoss, totalVariance } from './auxiliary-loss.ts';
-import { decoderProducts, type KeptFeatures, keptBy, spread, spreadTransposed } from './kept-features.ts';
+import { decoderProducts, errorAndProducts } from './gathered-rows.ts';
+import { type KeptFeatures, keptBy, spread, spreadTransposed } from './kept-features.ts';
 import { joinRows, rowChunks } from './row-chunks.ts';
 import type { StepResult } from './types.ts';
 
@@ -111,7 +113,23 @@ function reconstructionGradients(
 ): ReconstructionGradients {
   const tf = tensorflow();
   const [B, D] = target_BD.shape;
-  let error_BD = target_BD.sub<tf.Tensor2D>(decoderBias_D);
+  const centred_BD = target_BD.sub<tf.Tensor2D>(decoderBias_D);
+  const lossOf = (error_BD: tf.Tensor2D, weight: number) =>
+    error_BD.square().sum().div(normaliser).mul<tf.Scalar>(weight);
+  const factorOf = (weight: number) => tf.scalar(-2 * weight).div<tf.Scalar>(normaliser);
+
+  const [only] = levels;
+  if (only && levels.length === 1 && only.kept.rows_G === null) {
+    const { kept, weight } = only;
+    const factor = factorOf(weight);
+    const { error_BD, products_BW } = errorAndProducts(kept, decoder_FD, centred_BD, factor);
+    const gradient_BD = error_BD.mul<tf.Tensor2D>(factor);
+    const own = levelGradients(kept, products_BW, gradient_BD, input_BD);
+    const decoder_bias = gradient_BD.sum<tf.Tensor1D>(0);
+    return { loss: lossOf(error_BD, weight), error_BD, ...own, decoder_bias };
+  }
+
+  let error_BD = centred_BD;
   let loss: tf.Scalar = tf.scalar(0);
   let start = 0;
   const forward = levels.map(({ kept, weight }) => {
@@ -121,9 +139,8 @@ function reconstructionGradients(
     error_BD = tf.tidy(() =>
       error_BD.sub<tf.Tensor2D>(sparseMatMul(spread(kept, kept.values_GW, B), rows_LD)),
     );
-    loss = tf.tidy(() => loss.add<tf.Scalar>(error_BD.square().sum().div(normaliser).mul(weight)));
-    const gradient_BD = error_BD.mul<tf.Tensor2D>(tf.scalar(-2 * weight).div(normaliser));
-    return { kept, rows_LD, gradient_BD };
+    loss = tf.tidy(() => loss.add<tf.Scalar>(lossOf(error_BD, weight)));
+    return { kept, rows_LD, gradient_BD: error_BD.mul<tf.Tensor2D>(factorOf(weight)) };
   });
 
   // A feature is part of the reconstructions of its own level and of all after it.
@@ -131,17 +148,9 @@ function reconstructionGradients(
   const backward = forward.toReversed().map((level) => {
     const { kept, rows_LD } = level;
     gradient_BD = levels.length === 1 ? level.gradient_BD : gradient_BD.add(level.gradient_BD);
-    return tf.tidy(() => {
-      const decoder = sparseMatMul(spreadTransposed(kept, kept.values_GW, B), gradient_BD);
-      // dloss/df at the kept places alone: <dloss/dx_hat, row of the decoder>, passed on where the rectifier was open.
-      const slopes_GW = reluGradient(decoderProducts(kept, rows_LD, gradient_BD), kept.values_GW);
-      const pre_LB = spreadTransposed(kept, slopes_GW, B);
-      return {
-        decoder,
-        encoder: sparseMatMul(pre_LB, input_BD),
-        encoder_bias: pre_LB.sum<tf.Tensor1D>(1),
-      };
-    });
+    return tf.tidy(() =>
+      levelGradients(kept, decoderProducts(kept, rows_LD, gradient_BD), gradient_BD, input_BD),
+    );
   });
   backward.reverse();
   return {
@@ -154,11 +163,21 @@ function reconstructionGradients(
   };
 }
 
+/**
+ * @param products_GW <dloss/dx_hat, row of the decoder> = dloss/df at the kept places; passed on where the rectifier was open
+ * @param gradient_BD dloss/dx_hat
+ */
+function levelGradients(
+  kept: KeptFeatures,
+  products_GW: tf.Tensor2D,
+  gradient_BD: tf.Tensor2D,
+  input_BD: tf.Tensor2D,
+) {
+  const B = gradient_BD.shape[0];
+  const decoder = sparseMatMul(spreadTransposed(kept, kept.values_GW, B), gradient_BD);
+  const pre_LB = spreadTransposed(kept, reluGradient(products_GW, kept.values_GW), B);
+  return { decoder, encoder: sparseMatMul(pre_LB, input_BD), encoder_bias: pre_LB.sum<tf.Tensor1D>(1) };
+}
+
 const joined = <T extends tf.Tensor1D | tf.Tensor2D>(parts: T[]): T =>
   parts.length === 1 ? (parts[0] as T) : (tensorflow().concat(parts, 0) as T);
-
-/** `all` with `rows` added at `indices_N` (distinct) of its first axis. */
-function addRows<T extends tf.Tensor>(all: T, indices_N: tf.Tensor1D, rows: tf.Tensor): T {
-  const tf = tensorflow();
-  return all.add(tf.scatterND(indices_N.expandDims(1), rows, all.shape)) as T;
-}

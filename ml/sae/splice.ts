@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { CaptureItem } from '../activations/types.ts';
 import { crossEntropy } from '../engine/cross-entropy.ts';
 import { tensorflow } from '../engine/engine.ts';
+import { ComputeError } from '../failure.ts';
 import type { LanguageModel } from '../models/types.ts';
 import type { Dictionary } from './dictionary.ts';
 import { NO_LOSSES, type SplicedLosses } from './metrics/loss-recovered.ts';
@@ -9,15 +10,15 @@ import { NO_LOSSES, type SplicedLosses } from './metrics/loss-recovered.ts';
 export interface SpliceOptions {
   model: LanguageModel;
   dictionary: Dictionary;
-  /** What mean ablation puts in: the mean activation over the kept positions. [D] */
-  mean_D: Float32Array;
+  /** What mean ablation puts in: the mean over the kept positions of what the dictionary reconstructs. [E] */
+  mean_E: Float32Array;
   /** Sequences run at once. */
   batch: number;
   padId: number;
 }
 
 /**
- * Losses of each item when the dictionary's layer is replaced at the item's kept positions, and of the model as it is.
+ * Losses of each item when what the dictionary reconstructs is replaced at the item's kept positions, and of the model as it is.
  * Counted are the predictions made at kept positions, of every token that follows one. Items must not be pooled.
  */
 export function splicedLosses(items: readonly CaptureItem[], options: SpliceOptions): SplicedLosses[] {
@@ -36,12 +37,15 @@ export function splicedLosses(items: readonly CaptureItem[], options: SpliceOpti
   return losses;
 }
 
-/** Replaces activations at the kept rows of [B * T, D]. */
-type Replacement = (acts_ND: tf.Tensor2D) => tf.Tensor2D;
+/**
+ * What is put in at the kept rows of [B * T, E]. `read_ND` is what a transcoder reads, where it was computed before; an
+ * autoencoder reads what it replaces.
+ */
+type Replacement = (acts_NE: tf.Tensor2D, read_ND: tf.Tensor2D | null) => tf.Tensor2D;
 
 function runGroup(group: readonly CaptureItem[], losses: SplicedLosses[], options: SpliceOptions): void {
   const tf = tensorflow();
-  const { model, dictionary, mean_D } = options;
+  const { model, dictionary, mean_E } = options;
   const { ids, kept, T, at, next, owner } = layOut(group, options.padId);
   if (at.length === 0) return;
   tf.tidy(() => {
@@ -49,15 +53,27 @@ function runGroup(group: readonly CaptureItem[], losses: SplicedLosses[], option
     const kept_N1 = tf.tensor2d(kept, [kept.length, 1], 'bool');
     const at_P = tf.tensor1d(at, 'int32');
     const next_P = tf.tensor1d(next, 'int32');
+    const rows = (acts_BTD: tf.Tensor3D) => acts_BTD.reshape<tf.Tensor2D>([-1, acts_BTD.shape[2]]);
     const logits = (replace: Replacement | null): tf.Tensor2D =>
       tf.tidy(() => {
-        const run = (acts_BTD: tf.Tensor3D): tf.Tensor3D | undefined => {
+        let read_ND: tf.Tensor2D | null = null;
+        const reads = (acts_BTD: tf.Tensor3D): undefined => {
+          read_ND = rows(acts_BTD.clone());
+        };
+        const writes = (acts_BTE: tf.Tensor3D): tf.Tensor3D | undefined => {
           if (!replace) return undefined;
-          const acts_ND = acts_BTD.reshape<tf.Tensor2D>([-1, model.width]);
-          return tf.where(kept_N1, replace(acts_ND), acts_ND).reshape(acts_BTD.shape);
+          const acts_NE = rows(acts_BTE);
+          return tf.where(kept_N1, replace(acts_NE, read_ND), acts_NE).reshape(acts_BTE.shape);
         };
         const { site, layer } = dictionary;
-        const hidden_BTD = model.forward(ids_BT, { hooks: [{ site, layer, run }] });
+        const target = dictionary.config.writes;
+        const hooks = target
+          ? [
+              { site, layer, run: reads },
+              { site: target.site, layer: target.layer, run: writes },
+            ]
+          : [{ site, layer, run: writes }];
+        const hidden_BTD = model.forward(ids_BT, { hooks });
         return model.unembed(tf.gather(hidden_BTD.reshape<tf.Tensor2D>([-1, model.width]), at_P));
       });
     const add = (name: keyof SplicedLosses, values_P: tf.Tensor1D): void => {
@@ -80,10 +96,22 @@ function runGroup(group: readonly CaptureItem[], losses: SplicedLosses[], option
         const difference_PV = logClean_PV.sub(tf.logSoftmax(logits_PV));
         add(divergence, probability_PV.mul(difference_PV).sum<tf.Tensor1D>(1));
       });
-    measure('reconstructed', 'klReconstructed', (acts_ND) => dictionary.decode(dictionary.encode(acts_ND)));
-    measure('zero', 'klZero', (acts_ND) => tf.zerosLike(acts_ND));
-    measure('mean', 'klMean', (acts_ND) => tf.zerosLike(acts_ND).add<tf.Tensor2D>(tf.tensor1d(mean_D)));
+    measure('reconstructed', 'klReconstructed', (acts_NE, read_ND) => {
+      const from_ND = dictionary.config.writes ? read_ND : acts_NE;
+      if (!from_ND) throw readsTooLate(dictionary);
+      return dictionary.decode(dictionary.encode(from_ND), from_ND);
+    });
+    measure('zero', 'klZero', (acts_NE) => tf.zerosLike(acts_NE));
+    measure('mean', 'klMean', (acts_NE) => tf.zerosLike(acts_NE).add<tf.Tensor2D>(tf.tensor1d(mean_E)));
   });
+}
+
+function readsTooLate({ layer, site, config: { writes } }: Dictionary): ComputeError {
+  return new ComputeError(
+    'bad-parameter',
+    `The transcoder reads ${site} of layer ${layer}, which the model computes after ${writes?.site} of layer ${writes?.layer}: it cannot stand for it`,
+    { hint: 'train it with a `target` that comes after what it reads' },
+  );
 }
 
 /** A group as one padded batch: which of its N = B * T positions are kept, and which P predictions are counted. */

@@ -10,11 +10,15 @@ export function mapChildren(schema, change) {
   const changed = { ...schema };
   for (const key of ONE) if (isSchema(schema[key])) changed[key] = change(schema[key], key);
   for (const key of LIST)
-    if (Array.isArray(schema[key])) changed[key] = schema[key].map((item) => change(item, key));
+    if (Array.isArray(schema[key]))
+      changed[key] = schema[key].map((item) => (isSchema(item) ? change(item, key) : item));
   for (const key of MAP) {
     if (!schema[key]) continue;
     changed[key] = Object.fromEntries(
-      Object.entries(schema[key]).map(([name, item]) => [name, change(item, key, name)]),
+      Object.entries(schema[key]).map(([name, item]) => [
+        name,
+        isSchema(item) ? change(item, key, name) : item,
+      ]),
     );
   }
   return changed;

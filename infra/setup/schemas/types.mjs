@@ -68,6 +68,8 @@ function described(schema) {
   const changed = mapChildren(schema, (child) => described(child));
   delete changed.discriminator;
   delete changed.title;
+  // Rules about which properties go together say nothing that a type could.
+  delete changed.allOf;
   // Lengths would become tuples with as many alternatives.
   delete changed.minItems;
   delete changed.maxItems;

@@ -7,7 +7,7 @@ import { stream } from '../../../ml/random/stream.ts';
 import type { Table } from '../../../store/table.ts';
 import { directoryOf, runBody, temporaryDirectory } from '../activations/run-body.ts';
 import { modelArtifact, randomTexts, textsArtifact } from '../activations/small-model.ts';
-import { dictionaryArtifact, directions } from './comparison/planted.ts';
+import { affineTranscoder, D, dictionaryArtifact, directions } from './comparison/planted.ts';
 
 const F = 40;
 let params: Record<string, unknown>;
@@ -63,4 +63,23 @@ test('probing asks for the sign of rated words; every metric is declared', async
   await expect(run({ probing: lexiconOf('film:1 plot:2 dull:-1') })).rejects.toThrow(
     '2 families of positive words; probing needs 5',
   );
+});
+
+test('a transcoder is measured on what it writes, from what it reads there', async () => {
+  const identity = Float32Array.from({ length: D * D }, (_, i) => (i % (D + 1) === 0 ? 1 : 0));
+  const none = new Float32Array(D);
+  const exact = await run({ dictionary: affineTranscoder(['mlp_out', 'mlp_out'], identity, none) });
+  expect(exact.metrics.fvu!.value).toBe(0);
+  expect(exact.metrics.ce_reconstructed!.value).toBeCloseTo(exact.metrics.ce_clean!.value, 6);
+
+  // A constant explains nothing, wherever it is read from, and the constant 0 is zero ablation.
+  const zeros = new Float32Array(D * D);
+  const nothing = await run({ dictionary: affineTranscoder(['mlp_in', 'mlp_out'], zeros, none) });
+  expect(nothing.metrics.l0!.value).toBe(0);
+  expect(nothing.metrics.fve!.value).toBeCloseTo(0, 5);
+  expect(nothing.metrics.ce_reconstructed!.value).toBeCloseTo(nothing.metrics.ce_zero!.value, 6);
+  expect(nothing.metrics.ce_reconstructed!.value).not.toBeCloseTo(nothing.metrics.ce_clean!.value, 3);
+
+  const late = run({ dictionary: affineTranscoder(['block_out', 'mlp_out'], identity, none) });
+  await expect(late).rejects.toThrow('which the model computes after mlp_out of layer 1');
 });

@@ -1,3 +1,4 @@
+import type { HookSite } from '../../../../ml/models/types.ts';
 import { stream } from '../../../../ml/random/stream.ts';
 import type { DictionaryConfig } from '../../../../ml/sae/dictionary.ts';
 import { randomDirections } from '../../../../ml/sae/initial-weights.ts';
@@ -52,6 +53,34 @@ export function dictionaryArtifact(name: string, planted: Planted) {
 
 export const directions = (F: number, name: string): Float32Array =>
   randomDirections(F, D, 1, stream(3, `test.${name}`));
+
+/**
+ * A `sae` artifact of variant `transcoder` whose features never fire: y_hat = x W_skip^T + b_dec alone.
+ *
+ * @param skip_DD [D, D]
+ */
+export function affineTranscoder(
+  [reads, writes]: [HookSite, HookSite],
+  skip_DD: Float32Array,
+  bias_D: Float32Array,
+) {
+  const directory = temporaryDirectory();
+  const features = 4;
+  const config: DictionaryConfig = {
+    ...{ variant: 'transcoder', layer: 1, site: reads, width: D, features, activation: { type: 'relu' } },
+    ...{ subtractsDecoderBias: false, trainingScale: 1, threshold: null, model: '', data: 'data-digest' },
+    ...{ texts: { total: 0, visited: 0, shuffle: null }, skippedPositions: 1, maxLength: 32, training: {} },
+    writes: { layer: 1, site: writes, width: D, skip: true },
+  };
+  saveDictionary(directory, config, {
+    W_enc: new Float32Array(D * features),
+    W_dec: directions(features, 'silent'),
+    b_enc: new Float32Array(features).fill(-1),
+    b_dec: bias_D,
+    W_skip: skip_DD,
+  });
+  return { $artifact: 'sae', digest: `${reads}-digest`, from: reads, directory };
+}
 
 /** The rows in another order. */
 export function reordered(rows: Float32Array, order: Int32Array): Float32Array {
