@@ -74,10 +74,7 @@ function runGroup(
         },
       }),
     );
-    model.forward(tf.tensor2d(ids, [group.length, T], 'int32'), {
-      hooks,
-      stopAfterLayer: Math.max(...places.map(({ layer }) => layer)),
-    });
+    model.observe(tf.tensor2d(ids, [group.length, T], 'int32'), hooks);
   });
   return captured;
 }

@@ -65,6 +65,8 @@ export interface Pass {
   bias: AttentionBias | null;
   /** Keys and values of the positions before, by layer, when decoding step by step. */
   caches: LayerCache[] | null;
+  /** Whether only what the hooks see is wanted, so that what they may be waiting for is best computed first. */
+  observed: boolean;
   /** Gives the activations to the hooks at this site; returns what goes on. */
   hook(site: HookSite, layer: number, acts_ND: tf.Tensor2D): tf.Tensor2D;
 }

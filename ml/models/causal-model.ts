@@ -21,6 +21,9 @@ export function causalModel(
   return new CausalModel(architecture.modelType, config, architecture.describe(config), parameters);
 }
 
+/** Thrown through the blocks when the last hook was called: nothing more is wanted. */
+const SEEN = Symbol('every hook was called');
+
 class CausalModel implements LanguageModel {
   readonly layers: number;
   readonly width: number;
@@ -50,28 +53,27 @@ class CausalModel implements LanguageModel {
   }
 
   forward(ids_BT: tf.Tensor2D, options: ForwardOptions = {}): tf.Tensor3D {
-    const tf = tensorflow();
-    const [batch, length] = ids_BT.shape;
-    if (length > this.maxPositions) {
-      throw new RangeError(
-        `A row of ${length} tokens is longer than the model's ${this.maxPositions} positions`,
-      );
-    }
-    const stop = options.stopAfterLayer ?? null;
-    if (stop !== null && !(Number.isInteger(stop) && stop >= 0 && stop < this.layers)) {
-      throw new RangeError(`stopAfterLayer is ${stop}: the model has layers 0 to ${this.layers - 1}`);
-    }
-    if (options.recompute && options.hooks?.length) {
-      throw new Error('Hooks would run twice where blocks are computed again');
-    }
-    return tf.tidy(() => {
-      const pass = this.startPass(batch, length, options);
-      let x_ND = this.network.embed(ids_BT.reshape([batch * length]), pass.places);
-      for (let layer = 0; layer <= (stop ?? this.layers - 1); layer++)
-        x_ND = options.recompute ? this.recomputedBlock(x_ND, layer, pass) : this.runBlock(x_ND, layer, pass);
-      const hidden_ND = stop === null ? this.network.finalNorm(x_ND) : x_ND;
-      return hidden_ND.reshape([batch, length, this.width]);
+    return this.run(ids_BT, options, false);
+  }
+
+  observe(ids_BT: tf.Tensor2D, hooks: readonly Hook[]): void {
+    let waiting = hooks.length;
+    const counted = hooks.map((hook): Hook => {
+      const { site, layer } = hook;
+      if (!(Number.isInteger(layer) && layer >= 0 && layer < this.layers))
+        throw new RangeError(`A hook is at layer ${layer}: the model has layers 0 to ${this.layers - 1}`);
+      const run = (acts_BTD: tf.Tensor3D) => {
+        const replaced = hook.run(acts_BTD);
+        if (--waiting === 0) throw SEEN;
+        return replaced;
+      };
+      return { site, layer, run };
     });
+    try {
+      if (waiting > 0) this.run(ids_BT, { hooks: counted }, true).dispose();
+    } catch (thrown) {
+      if (thrown !== SEEN) throw thrown;
+    }
   }
 
   unembed<T extends tf.Tensor>(hidden: T): T {
@@ -104,7 +106,26 @@ class CausalModel implements LanguageModel {
     for (const parameter of this.parameters.values()) parameter.dispose();
   }
 
-  private startPass(batch: number, length: number, options: ForwardOptions): Pass {
+  private run(ids_BT: tf.Tensor2D, options: ForwardOptions, observed: boolean): tf.Tensor3D {
+    const [batch, length] = ids_BT.shape;
+    if (length > this.maxPositions) {
+      throw new RangeError(
+        `A row of ${length} tokens is longer than the model's ${this.maxPositions} positions`,
+      );
+    }
+    if (options.recompute && options.hooks?.length) {
+      throw new Error('Hooks would run twice where blocks are computed again');
+    }
+    return tensorflow().tidy(() => {
+      const pass = { ...this.startPass(batch, length, options), observed };
+      let x_ND = this.network.embed(ids_BT.reshape([batch * length]), pass.places);
+      for (let layer = 0; layer < this.layers; layer++)
+        x_ND = options.recompute ? this.recomputedBlock(x_ND, layer, pass) : this.runBlock(x_ND, layer, pass);
+      return this.network.finalNorm(x_ND).reshape([batch, length, this.width]);
+    });
+  }
+
+  private startPass(batch: number, length: number, options: ForwardOptions): Omit<Pass, 'observed'> {
     const mask = options.mask_BT?.dataSync();
     if (mask && mask.length !== batch * length) {
       throw new RangeError(`mask_BT has shape [${options.mask_BT?.shape}], the ids [${batch},${length}]`);

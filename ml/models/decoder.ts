@@ -58,6 +58,7 @@ class CachedDecoder implements Decoder {
         places: network.places(batch, length, positions, this.fed),
         bias: this.bias(length),
         caches: this.caches,
+        observed: false,
         hook: hookCaller(hooks, batch, length),
       };
       let x_ND = network.embed(ids_BT.reshape([batch * length]), pass.places);

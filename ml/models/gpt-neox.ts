@@ -187,7 +187,11 @@ function network(settings: Settings, parameter: (name: string) => tf.Variable): 
         return pass.hook('mlp_out', layer, project(settings.activate(inner), `${block}mlp.dense_4h_to_h`));
       };
       const normalise = layerNorms(x_ND, epsilon);
-      if (parallel) return addBoth(x_ND, attend(normalise), mlp(normalise));
+      if (parallel) {
+        // The MLP does not need the attention of its block: what waits for the MLP need not either.
+        const early = pass.observed ? mlp(normalise) : null;
+        return addBoth(x_ND, attend(normalise), early ?? mlp(normalise));
+      }
       const h_ND = x_ND.add(attend(normalise)) as tf.Tensor2D;
       return h_ND.add(mlp(layerNorms(h_ND, epsilon))) as tf.Tensor2D;
     },

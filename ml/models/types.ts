@@ -27,8 +27,6 @@ export interface ForwardOptions {
    * work. Not together with hooks.
    */
   recompute?: boolean;
-  /** Stop after this block (0-based): nothing later is computed, `hidden_BTD` is that block's output, no final norm. */
-  stopAfterLayer?: number;
 }
 
 /** A causal language model whose parameters are tf.Variables, keyed by their Hugging Face tensor names. */
@@ -41,8 +39,10 @@ export interface LanguageModel {
   readonly vocabulary: number;
   readonly maxPositions: number;
   readonly parameters: ReadonlyMap<string, tf.Variable>;
-  /** After the final norm (unless stopped early): hidden_BTD. Differentiable in the parameters. */
+  /** After the final norm: hidden_BTD. Differentiable in the parameters. */
   forward(ids_BT: tf.Tensor2D, options?: ForwardOptions): tf.Tensor3D;
+  /** Computes as far as the hooks are called, each once, and nothing after the last of them. */
+  observe(ids_BT: tf.Tensor2D, hooks: readonly Hook[]): void;
   /** W_VD of the unembedding, logits = hidden W^T; with tied embeddings, the embedding. */
   readonly unembedding: tf.Tensor2D;
   /** The unembedding: hidden [N, D] (or [B, T, D]) -> logits [.., V]. */

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { crossEntropy } from '../../../ml/engine/cross-entropy.ts';
 import { tensorflow } from '../../../ml/engine/engine.ts';
 import { loadModel } from '../../../ml/models/load.ts';
-import type { LanguageModel } from '../../../ml/models/types.ts';
+import type { Hook, HookSite, LanguageModel } from '../../../ml/models/types.ts';
 import { loadTokenizer } from '../../../ml/tokenizers/load.ts';
 import { greedy } from './greedy.ts';
 
@@ -65,35 +65,39 @@ describe.each(['gpt_neox', 'gpt_neo', 'gemma'])('%s beside transformers 5.17', (
     });
   });
 
-  test('hooks see the outputs of the MLPs, and stopping early gives the block itself', () => {
+  test('hooks see the outputs of the MLPs, the same when nothing else is computed', () => {
     const tf = tensorflow();
-    const seen: Record<string, ArrayLike<number>> = {};
-    const blocks: ArrayLike<number>[] = [];
-    tf.tidy(() => {
-      model.forward(ids_BT, {
-        hooks: [0, 1].flatMap((layer) => [
-          {
-            site: 'mlp_out' as const,
-            layer,
-            run: (x: tf.Tensor3D) => {
-              seen[`mlp_out.${layer}`] = x.slice([0, 5, 0], [1, 1, -1]).dataSync();
-              return undefined;
-            },
+    const sites = ['mlp_in', 'mlp_out', 'attention_out', 'block_out'] as const;
+    const seenBy = (run: (hooks: Hook[]) => void, of: readonly HookSite[], layers: number[]) => {
+      const seen: Record<string, ArrayLike<number>> = {};
+      const hooks = layers.flatMap((layer) =>
+        of.map((site) => ({
+          site,
+          layer,
+          run: (x: tf.Tensor3D) => {
+            seen[`${site}.${layer}`] = x.slice([0, 5, 0], [1, 1, -1]).dataSync();
+            return undefined;
           },
-          {
-            site: 'block_out' as const,
-            layer,
-            run: (x: tf.Tensor3D) => {
-              blocks.push(x.dataSync());
-              return undefined;
-            },
-          },
-        ]),
-      });
-      expectClose(model.forward(ids_BT, { stopAfterLayer: 0 }).dataSync(), blocks[0] as ArrayLike<number>, 0);
-    });
+        })),
+      );
+      const tensors = tf.memory().numTensors;
+      tf.tidy(() => run(hooks));
+      expect(tf.memory().numTensors).toBe(tensors);
+      return seen;
+    };
+    const all = seenBy((hooks) => model.forward(ids_BT, { hooks }), sites, [0, 1]);
     for (const [name, values] of Object.entries(expected.mlp_out))
-      expectClose(seen[name] as ArrayLike<number>, values, 1e-4);
+      expectClose(all[name] as ArrayLike<number>, values, 1e-4);
+    for (const site of sites) {
+      const alone = seenBy((hooks) => model.observe(ids_BT, hooks), [site], [1]);
+      expect(Object.keys(alone)).toEqual([`${site}.1`]);
+      expect(alone[`${site}.1`]).toEqual(all[`${site}.1`]);
+    }
+    const several = seenBy((hooks) => model.observe(ids_BT, hooks), ['mlp_out', 'attention_out'], [1, 0]);
+    expect(Object.keys(several)).toHaveLength(4);
+    for (const [name, values] of Object.entries(several)) expect(values).toEqual(all[name]);
+    const none = [{ site: 'mlp_out' as const, layer: 99, run: () => undefined }];
+    expect(() => model.observe(ids_BT, none)).toThrow('A hook is at layer 99');
   });
 
   test('what a hook returns replaces the activations, and gradients flow through it', () => {
