@@ -16,8 +16,14 @@ const entities: Record<string, string> = {
   "'": '&#39;',
 };
 
+const SPACES = '\n\r\t';
+
+/** Characters that HTML has no place for, which tokens of bytes may hold, become the sign for one that cannot be shown. */
 export function escapeText(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => entities[character] as string);
+  return text.replace(
+    /[&<>"']|\p{Cc}/gu,
+    (character) => entities[character] ?? (SPACES.includes(character) ? character : '\ufffd'),
+  );
 }
 
 function render(value: HtmlValue): string {
@@ -31,6 +37,11 @@ export function html(parts: TemplateStringsArray, ...values: HtmlValue[]): Html 
   return new Html(
     parts.reduce((text, part, i) => text + part + (i < values.length ? render(values[i]) : ''), ''),
   );
+}
+
+/** Text in which `names` and commands stand between backquotes, as sections and kinds write their captions. */
+export function prose(text: string): Html {
+  return html`${text.split('`').map((part, i) => (i % 2 === 1 ? html`<code>${part}</code>` : part))}`;
 }
 
 /** Text that is known to be safe markup: SVG made by Vega, style sheets. */

@@ -8,7 +8,12 @@ import {
   formatPercent,
   numberFormat,
 } from './format.ts';
-import { type Html, html } from './html.ts';
+import { type Html, html, prose } from './html.ts';
+import { linkTo, measureAnchor, tracedValue } from './trace.ts';
+import type { TableBlock } from './types.ts';
+
+/** A page with more rows of one table is slow to open, and nobody reads them there: the CSV has all. */
+const MOST_ROWS = 1000;
 
 const isNumeric = (column: TableColumn) => column.format !== undefined && column.format !== 'text';
 
@@ -28,65 +33,63 @@ function formatValue(column: TableColumn, value: Json | undefined, number = form
 }
 
 function cell(column: TableColumn, row: Record<string, Json>): Html {
+  const shown = cellContent(column, row);
+  return html`<td class="${isNumeric(column) ? 'number' : 'text'}">${
+    column.trace ? tracedValue(column.trace, row, shown) : shown
+  }</td>`;
+}
+
+function cellContent(column: TableColumn, row: Record<string, Json>): Html {
   const value = row[column.key];
+  if (column.measureOf) {
+    const target = linkTo(measureAnchor(String(row[column.measureOf]), String(value)));
+    return html`<a href="${target}">${formatValue(column, value)}</a>`;
+  }
   const low = column.interval && row[column.interval[0]];
   const high = column.interval && row[column.interval[1]];
   if (typeof value !== 'number' || typeof low !== 'number' || typeof high !== 'number')
-    return tableCell(column, formatValue(column, value), null);
+    return html`${formatValue(column, value)}`;
   const number = numberFormat([value, low, high]);
   const interval = formatInterval(low, high, (end) => formatValue(column, end, number));
-  return tableCell(
-    column,
-    formatValue(column, value, number),
-    html` <span class="interval">${interval}</span>`,
-  );
+  return html`${formatValue(column, value, number)} <span class="interval">${interval}</span>`;
 }
 
-function tableCell(column: TableColumn, text: string, interval: Html | null): Html {
-  return html`<td class="${isNumeric(column) ? 'number' : 'text'}">${text}${interval}</td>`;
-}
-
-function rowsOf(table: Table, rows: Table['rows']): Html {
-  return html`<div class="scroll"><table><thead><tr>${table.columns.map(
-    (column) => html`<th class="${isNumeric(column) ? 'number' : 'text'}">${column.label}</th>`,
-  )}</tr></thead><tbody>${rows.map((row) => html`<tr>${table.columns.map((column) => cell(column, row))}</tr>`)}</tbody></table></div>`;
+function rowsOf({ table, anchor }: TableBlock, rows: Table['rows']): Html {
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${table.title}"><table><thead><tr>${table.columns.map(
+    (column) => html`<th scope="col" class="${isNumeric(column) ? 'number' : 'text'}">${column.label}</th>`,
+  )}</tr></thead><tbody>${rows.map(
+    (row) =>
+      html`<tr${anchor && html` id="${anchor(row)}"`}>${table.columns.map((column) => cell(column, row))}</tr>`,
+  )}</tbody></table></div>`;
 }
 
 /** A table behind its title: for what few read and nobody should have to ask for. */
-export function renderClosedTable(table: Table): Html {
-  return html`<details class="closed" id="table-${table.id}"><summary>${table.title} (${table.rows.length} rows)</summary>${rowsOf(table, table.rows)}</details>`;
+export function renderClosedTable(block: TableBlock, below: Html | null = null): Html {
+  const { table } = block;
+  return html`<details class="closed" id="table-${table.id}"><summary>${table.title} (${rowCount(table)})</summary>${
+    table.caption && html`<p class="lead">${prose(table.caption)}</p>`
+  }${rowsOf(block, table.rows.slice(0, MOST_ROWS))}${left(table)}${below}</details>`;
 }
 
 /** A table with its caption, its definitions and, when long, its tail folded away. */
-export function renderTable(table: Table, fold = 15): Html {
+export function renderTable(block: TableBlock, below: Html | null = null): Html {
+  const { table, fold = 15 } = block;
   const defined = table.columns.filter((column) => column.definition);
   const shown = table.rows.slice(0, fold);
-  const rest = table.rows.slice(fold);
-  return html`<section class="table" id="table-${table.id}"><h3>${table.title}</h3><p class="lead">${table.caption}</p>${rowsOf(table, shown)}${
+  const rest = table.rows.slice(fold, MOST_ROWS);
+  return html`<section class="table" id="table-${table.id}"><h3>${table.title}</h3><p class="lead">${prose(table.caption)}</p>${rowsOf(block, shown)}${
     rest.length > 0 &&
-    html`<details><summary>${rest.length} more rows</summary>${rowsOf(table, rest)}</details>`
-  }${
+    html`<details><summary>${formatInteger(rest.length)} more rows</summary>${rowsOf(block, rest)}</details>`
+  }${left(table)}${below}${
     defined.length > 0 &&
-    html`<details><summary>Definitions</summary><dl class="definitions">${defined.map(
-      (column) => html`<dt>${column.label}</dt><dd>${column.definition}</dd>`,
+    html`<details class="defines"><summary>Definitions</summary><dl class="definitions">${defined.map(
+      (column) => html`<dt>${column.label}</dt><dd>${prose(column.definition ?? '')}</dd>`,
     )}</dl></details>`
   }</section>`;
 }
 
-/** RFC 4180, all columns that rows hold (intervals too), for spreadsheets. */
-export function toCsv(table: Table): string {
-  const keys = [
-    ...new Set([
-      ...table.columns.map((column) => column.key),
-      ...table.rows.flatMap((row) => Object.keys(row)),
-    ]),
-  ];
-  const field = (value: Json | undefined) => {
-    if (value === null || value === undefined) return '';
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
-    return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
-  };
-  return [keys, ...table.rows.map((row) => keys.map((key) => row[key]))]
-    .map((line) => `${line.map(field).join(',')}\r\n`)
-    .join('');
-}
+const rowCount = ({ rows }: Table) => `${formatInteger(rows.length)} ${rows.length === 1 ? 'row' : 'rows'}`;
+
+const left = ({ rows }: Table): Html | false =>
+  rows.length > MOST_ROWS &&
+  html`<p class="source">The first ${formatInteger(MOST_ROWS)} of ${formatInteger(rows.length)} rows; the CSV has all.</p>`;

@@ -1,5 +1,6 @@
 import type { Table } from '../store/table.ts';
 import type { Html } from './html.ts';
+import type { ReportPoint } from './run.ts';
 
 /** What a section of the report is made of. Sections build these; `page.ts` lays them out; `write.ts` saves their data. */
 export type Block = FigureBlock | TableBlock | TextBlock | NoteBlock;
@@ -12,6 +13,8 @@ export interface FigureBlock {
   caption: string;
   /** A Vega-Lite specification with its data inline: also saved beside the report. */
   spec: Record<string, unknown>;
+  /** The points whose results are drawn. */
+  from?: readonly ReportPoint[];
 }
 
 export interface TableBlock {
@@ -21,6 +24,10 @@ export interface TableBlock {
   fold?: number;
   /** Folds the whole table away behind its title. */
   closed?: boolean;
+  /** The points that the numbers are of, where not every value is traced by itself. */
+  from?: readonly ReportPoint[];
+  /** What links point at: the anchor of a row. */
+  anchor?: (row: Table['rows'][number]) => string;
 }
 
 export interface TextBlock {

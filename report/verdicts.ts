@@ -1,7 +1,8 @@
-import type { Plan, States } from '../compiler/plan/types.ts';
+import type { States } from '../compiler/plan/types.ts';
 import { evaluateExpectation } from '../compiler/plan/verdict.ts';
 import type { Json } from '../store/types.ts';
 import { formatNumber } from './format.ts';
+import type { ReportPoint, ReportRun } from './run.ts';
 
 /** What became of one expectation of the spec, over all seeds. */
 export interface Verdict {
@@ -10,12 +11,15 @@ export interface Verdict {
   outcome: 'holds' | 'fails' | 'unknown';
   /** The numbers that decided it, or why it could not be decided. */
   explanation: string;
+  /** The points of the steps that it is about. */
+  from: ReportPoint[];
 }
 
 const shown = (value: Json) => (typeof value === 'number' ? formatNumber(value) : JSON.stringify(value));
 
 /** An expectation holds when it holds for every seed; a seed that cannot be decided leaves it undecided unless another fails. */
-export function verdicts(plan: Plan, states: States): Verdict[] {
+export function verdicts(run: ReportRun, states: States): Verdict[] {
+  const { plan } = run;
   return plan.expect.map((expectation) => {
     const perSeed = evaluateExpectation(plan, expectation, states);
     const held = perSeed.map((verdict) => verdict.held);
@@ -34,6 +38,7 @@ export function verdicts(plan: Plan, states: States): Verdict[] {
         return `${seed}${verdict.held === null ? (verdict.why ?? 'not decided') : values.join(', ')}`;
       })
       .join('; ');
-    return { name: expectation.name, check: expectation.check, outcome, explanation };
+    const from = run.points.filter(({ step }) => expectation.needs.includes(step));
+    return { name: expectation.name, check: expectation.check, outcome, explanation, from };
   });
 }

@@ -19,4 +19,20 @@ export interface TableColumn {
   format?: 'text' | 'integer' | 'number' | 'percent' | 'p-value';
   /** Keys of the columns that hold this value's interval; they are shown beside the value, not as columns. */
   interval?: [low: string, high: string];
+  /** Keys of the columns that say where this value comes from; they are shown on it, and it links to its point. */
+  trace?: ValueTrace;
+  /** Key of the column that holds the kind whose measure this cell names: it links to the definition. */
+  measureOf?: string;
+}
+
+export interface ValueTrace {
+  /** The point's id: `saes[layer=3]`. */
+  point: string;
+  definition?: string;
+  n?: string;
+  of?: string;
+  /** Seeds of the points behind the value. */
+  seed?: string;
+  /** The key of the point's result. */
+  key?: string;
 }

@@ -2,7 +2,7 @@ import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
   name: 'report',
-  version: 3,
+  version: 4,
   title: 'Report every table and figure',
   stage: 'report',
   seeding: 'pooled',

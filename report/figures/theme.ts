@@ -1,8 +1,11 @@
-/** One look for every figure. Colours are Okabe and Ito's, which colour-blind readers can tell apart. */
+/**
+ * One look for every figure. Colours are Okabe and Ito's, which colour-blind readers can tell apart; the grey is dark enough
+ * to be seen on white (3:1).
+ */
 export const colours = {
   tuned: '#0072B2',
-  base: '#999999',
-  control: '#999999',
+  base: '#868686',
+  control: '#868686',
   accent: '#D55E00',
   positive: '#009E73',
   negative: '#CC3311',
@@ -10,7 +13,7 @@ export const colours = {
   grid: '#e4e7ec',
 } as const;
 
-export const categorical = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#999999'];
+export const categorical = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#868686'];
 
 const font = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 

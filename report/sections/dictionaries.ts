@@ -21,6 +21,7 @@ export function dictionariesSection(run: ReportRun): Section | undefined {
     blocks.push({
       type: 'figure',
       id: 'sparsity-reconstruction',
+      from: points,
       title: 'Sparsity against reconstruction',
       caption: `Each dot is one dictionary: mean number of active features a position (L0), and the share of variance it leaves unexplained (FVU; 0 is perfect, 1 is as good as the mean), on ${
         evaluated.length > 0 ? 'held-out texts' : 'held-out rows'

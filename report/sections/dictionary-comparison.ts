@@ -24,6 +24,7 @@ export function comparisonBlocks(run: ReportRun): Block[] {
     blocks.push({
       type: 'figure',
       id: 'dictionary-comparison',
+      from: points,
       title: 'What dictionaries have in common',
       caption: `Features of the first dictionary by the largest cosine of their direction to any of the second, beside two controls: the same directions with permuted coordinates, and random ones. Features right of the controls have a like; those under them do not.${panels.length > shown.length ? ` The first ${shown.length} of ${panels.length} comparisons; the table below has all.` : ''}`,
       spec: distributionFigure(shown.flat(), { title: 'largest cosine' }),

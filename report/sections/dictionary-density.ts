@@ -21,6 +21,7 @@ export function densityBlocks(run: ReportRun): Block[] {
     {
       type: 'figure',
       id: 'feature-densities',
+      from: points,
       title: 'How often features fire',
       caption: `Features by the share of positions at which they fire, in powers of ten; those at −10 never fire on the positions read (n of dead_fraction below).${panels.length > shown.length ? ` The first ${shown.length} of ${panels.length} dictionaries.` : ''}`,
       spec: distributionFigure(shown.flat(), { title: 'log10 of the share of positions' }),

@@ -2,7 +2,7 @@ import { canonicalJson } from '../../store/canonical.ts';
 import type { Table } from '../../store/table.ts';
 import type { Json } from '../../store/types.ts';
 import { curveFigure } from '../figures/curves.ts';
-import { labelOf, type ReportRun, readJson } from '../run.ts';
+import { labelOf, type ReportPoint, type ReportRun, readJson } from '../run.ts';
 import type { Block } from '../types.ts';
 import { type DictionaryPoint, dictionaryPoints, grouped, measuredOn } from './dictionary-points.ts';
 
@@ -39,6 +39,7 @@ function l1Blocks(points: readonly DictionaryPoint[]): Block[] {
     {
       type: 'figure',
       id: 'l1-sweep',
+      from: used.map(({ point }) => point),
       title: 'The weight of the L1 penalty (the paper’s figure 8)',
       caption: `Mean over ${layersOf(used)} on ${measuredOn(used)}: squared error, over all elements, and active features a position, in hundreds as published. FVU is the error as a share of the variance, which other layers and models can be compared by.`,
       spec: curveFigure({
@@ -55,6 +56,7 @@ function l1Blocks(points: readonly DictionaryPoint[]): Block[] {
     {
       type: 'table',
       closed: true,
+      from: used.map(({ point }) => point),
       table: {
         id: 'l1-sweep-values',
         title: 'The weight of the L1 penalty',
@@ -99,6 +101,7 @@ function tyingBlocks(points: readonly DictionaryPoint[]): Block[] {
           `Means over layers that have both, on ${measuredOn(points)}. The two differ in more than tying: the weight of the L1 penalty stands beside another form of the squared error (see sae.train), so compare the error at like L0.`,
           { key: 'tying', label: 'decoder' },
           rows,
+          points.map(({ point }) => point),
         ),
       ];
 }
@@ -144,6 +147,7 @@ function layerBlocks(run: ReportRun, points: readonly DictionaryPoint[]): Block[
           `Means over the layers of each choice on ${measuredOn(points)}. Activations of low layers are smaller, so their squared error is smaller for that alone; FVU is relative to the variance of the layer.`,
           { key: 'choice', label: 'layers chosen' },
           rows,
+          points.map(({ point }) => point),
         ),
       ];
 }
@@ -171,10 +175,12 @@ function tableOf(
   caption: string,
   choice: Table['columns'][number],
   rows: Record<string, Json>[],
+  from: readonly ReportPoint[],
 ): Block {
   const seeds = new Set(rows.map(({ seed }) => seed));
   return {
     type: 'table',
+    from,
     table: {
       id,
       title,

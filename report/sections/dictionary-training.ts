@@ -33,6 +33,7 @@ export function trainingBlocks(run: ReportRun): Block[] {
       {
         type: 'figure',
         id: `dictionary-training-${variant}`,
+        from: shown,
         title: `Training of dictionaries: ${variant}`,
         caption: `On the batches that they were trained on, not on held-out data.${members.length > shown.length ? ` The first ${shown.length} of ${members.length}.` : ''}`,
         spec: curveFigure({

@@ -12,6 +12,7 @@ export function failuresSection(run: ReportRun): Section | undefined {
     blocks: [
       {
         type: 'table',
+        from: failed,
         table: {
           id: 'failures',
           title: 'Failed points',

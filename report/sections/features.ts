@@ -1,9 +1,11 @@
-import { scaled } from '../../ml/features/scale.ts';
 import type { Feature, FeatureSet } from '../../ml/features/types.ts';
-import { formatInteger } from '../format.ts';
-import { type Html, html, trusted } from '../html.ts';
-import { labelOf, type ReportRun, readJson } from '../run.ts';
+import { formatInteger, formatPercent } from '../format.ts';
+import { type Html, html } from '../html.ts';
+import { labelOf, type ReportPoint, type ReportRun, readJson } from '../run.ts';
+import { featureAnchor, linkTo, sourceLine } from '../trace.ts';
 import type { Block, Section } from '../types.ts';
+import { excerpt, strongest } from './excerpts.ts';
+import { featurePages } from './feature-pages.ts';
 import { INTERVENTION_KINDS, interventionBlocks } from './interventions.ts';
 import { metricsTable } from './metrics.ts';
 
@@ -17,7 +19,9 @@ export function featuresSection(run: ReportRun): Section | undefined {
       : run.accepted('features.explain');
   const blocks: Block[] = sets.flatMap((point) => {
     const set = readJson<FeatureSet>(point, 'features', 'features.json');
-    return set ? featureBlocks(set, sets.length > 1 ? labelOf(point) : '') : [];
+    return set
+      ? featureBlocks(run, point, set, sets.length > 1 ? `${point.step} ${labelOf(point)}` : '')
+      : [];
   });
   blocks.push(...interventionBlocks(run));
   if (blocks.length === 0) return undefined;
@@ -34,7 +38,7 @@ export function featuresSection(run: ReportRun): Section | undefined {
   };
 }
 
-function featureBlocks(set: FeatureSet, label: string): Block[] {
+function featureBlocks(run: ReportRun, point: ReportPoint, set: FeatureSet, label: string): Block[] {
   const described = set.features.filter((feature) => feature.explanation?.status === 'labelled');
   const order = { related: 0, unsure: 1, unrelated: 2, failed: 3 };
   const rank = (feature: Feature) =>
@@ -48,20 +52,15 @@ function featureBlocks(set: FeatureSet, label: string): Block[] {
       type: 'text',
       body: html`<h3>Features and what they respond to${label && ` (${label})`}</h3>
 <p class="lead">${formatInteger(shown.length)} of ${formatInteger(set.features.length)} described features${set.task ? html`, those judged related to “${set.task}” first` : ''}. Shading is activation, on one scale a feature. Labels by ${set.labeller.name} (${set.labeller.type}).</p>
-<div class="scroll"><table><thead><tr><th>feature</th><th class="number">density</th><th>description</th><th>about the task</th><th>strongest excerpts</th></tr></thead><tbody>${shown.map(row)}</tbody></table></div>`,
+<div class="scroll" tabindex="0" role="region" aria-label="Features"><table><thead><tr><th scope="col">feature</th><th scope="col" class="number">density</th><th scope="col">description</th><th scope="col">about the task</th><th scope="col">strongest excerpt</th></tr></thead><tbody>${shown.map((feature) => row(point, feature))}</tbody></table></div>${sourceLine([point])}
+<h3>Feature by feature${label && ` (${label})`}</h3>${featurePages(run, point, set, shown)}`,
     },
   ];
 }
 
-function row(feature: Feature): Html {
+function row(point: ReportPoint, feature: Feature): Html {
   const explanation = feature.explanation?.status === 'labelled' ? feature.explanation.text : '–';
   const relation = feature.relation?.status === 'labelled' ? feature.relation.answer : 'failed';
-  const best = [...feature.examples].sort((a, b) => b.quantile - a.quantile).slice(0, 3);
-  return html`<tr><td>layer ${feature.layer} #${feature.feature}</td><td class="number">${(100 * feature.density).toFixed(1)} %</td><td>${explanation}</td><td>${feature.relation ? relation : '–'}</td><td>${best.map((example) => html`<div class="excerpt">${example.tokens.map((token, i) => shaded(token, scaled(example.activations[i] ?? 0, feature.max)))}</div>`)}</td></tr>`;
-}
-
-function shaded(token: string, level: number): Html {
-  const text = token.startsWith(' ') ? token : ` ${token}`;
-  if (level === 0) return html`${text}`;
-  return html`${trusted(`<mark style="background:rgba(0,114,178,${(0.08 * level).toFixed(2)})">`)}${text}${trusted('</mark>')}`;
+  const best = strongest(feature.examples, 1);
+  return html`<tr><td><a href="${linkTo(featureAnchor(point.id, feature))}">layer ${feature.layer} #${feature.feature}</a></td><td class="number">${formatPercent(feature.density)}</td><td>${explanation}</td><td>${feature.relation ? relation : '–'}</td><td>${best.map((example) => excerpt(example, feature.max))}</td></tr>`;
 }

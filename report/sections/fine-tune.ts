@@ -62,6 +62,7 @@ function rewardBlocks(run: ReportRun): Block[] {
     {
       type: 'figure',
       id: 'reward',
+      from: points,
       title: 'Reward on held-out prompts',
       caption: `Mean reward of sampled completions${n ? ` of ${n} prompts that tuning never saw` : ''}; bars are 95 % bootstrap intervals over prompts.`,
       spec: intervalFigure(rows, { title: 'mean reward' }),
@@ -134,6 +135,7 @@ function curveBlocks(run: ReportRun): Block[] {
         {
           type: 'figure',
           id: `${id}-${kind.split('.').at(-1)}`,
+          from: points,
           title: `${title}: ${kind}`,
           caption: 'On what tuning used, not on held-out data. KL is estimated from the sampled tokens.',
           spec: curveFigure({
@@ -176,6 +178,7 @@ function divergenceBlocks(run: ReportRun): Block[] {
     {
       type: 'figure',
       id: 'divergence',
+      from: points,
       title: 'How far each layer moved',
       caption: 'Change of the parameters of each block by tuning. The layers studied below are blue.',
       spec: barFigure({

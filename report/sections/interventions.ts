@@ -59,6 +59,7 @@ function ablationBlocks(run: ReportRun): Block[] {
     {
       type: 'figure',
       id: 'ablation',
+      from: points,
       title: 'Removing features while the model writes',
       caption: `Change of mean reward against the intact model, paired by prompt and by random numbers; bars are 95 % intervals over prompts, for controls over draws as well. ${removed} features were removed; the dictionary's error stays in, except for “reconstruction only” and where the step has \`protocol: faithful\`.`,
       spec: intervalFigure(rows, { title: 'change of mean reward', reference: 0 }),
@@ -81,6 +82,7 @@ function steeringBlocks(run: ReportRun): Block[] {
     {
       type: 'figure',
       id: 'steering',
+      from: run.accepted('features.steer'),
       title: 'Steering along the rewarded direction',
       caption:
         'Rise of the mean reward a unit of dose (one norm of the activations); bars are 95 % intervals over prompts, for controls over draws as well. The table has every dose with its side effects.',

@@ -15,11 +15,16 @@ export function metricsTable(run: ReportRun, kind: string): Table | undefined {
     caption: KINDS.get(kind)?.title ?? kind,
     columns: [
       ...(points.length > 1 ? [{ key: 'point', label: 'point' }] : []),
-      { key: 'metric', label: 'metric' },
-      { key: 'value', label: 'value', format: 'number', interval: ['low', 'high'] },
+      { key: 'metric', label: 'measure', measureOf: 'kind' },
+      {
+        key: 'value',
+        label: 'value',
+        format: 'number',
+        interval: ['low', 'high'],
+        trace: { point: 'id', definition: 'definition', n: 'n', of: 'of', seed: 'seed', key: 'result' },
+      },
       { key: 'n', label: 'n', format: 'integer' },
       { key: 'of', label: 'of' },
-      { key: 'definition', label: 'definition' },
     ],
     rows,
   };
@@ -40,5 +45,9 @@ function rowsOf(
     n: metric.n ?? null,
     of: metric.n_unit ?? '',
     definition: definitions[name] ?? '',
+    kind: point.kind,
+    id: point.id,
+    seed: point.seed,
+    result: point.record?.key ?? '',
   }));
 }

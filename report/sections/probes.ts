@@ -1,9 +1,8 @@
-import type { Table } from '../../store/table.ts';
 import type { Json } from '../../store/types.ts';
 import { type IntervalRow, intervalFigure } from '../figures/intervals.ts';
 import { scatterFigure } from '../figures/scatter.ts';
-import { labelOf, type ReportRun, readTable } from '../run.ts';
-import type { Block, Section } from '../types.ts';
+import { labelOf, type ReportPoint, type ReportRun, readTable } from '../run.ts';
+import type { Block, Section, TableBlock } from '../types.ts';
 import { metricsTable } from './metrics.ts';
 import { tableBlocks } from './tables.ts';
 
@@ -45,18 +44,20 @@ export function probesSection(run: ReportRun): Section | undefined {
     blocks.push({
       type: 'figure',
       id: 'readout',
+      from: points,
       title: 'Feedback read from the activations of held-out words',
       caption:
         'Kendall’s τ-b between what the probe predicts for a word and the feedback that the word was given, over words that the probe never saw; bars are 95 % bootstrap intervals clustered by word. That a probe reads the feedback shows only that the words differ; that tuning put it there takes a gap to the model before tuning.',
       spec: intervalFigure(rows, { title: 'Kendall’s τ-b', reference: 0 }),
     });
   }
-  blocks.push(...scatterBlocks(points.flatMap((point) => readTable(point, 'predictions') ?? [])));
+  blocks.push(...scatterBlocks(points));
   blocks.push(...tableBlocks(run, 'probe.evaluate', 'gaps'), ...tableBlocks(run, 'probe.evaluate'));
   blocks.push(...tableBlocks(run, 'probe.evaluate', 'measures', { closed: true }));
   const reliability = tableBlocks(run, 'probe.evaluate', 'reliability', { closed: true });
-  blocks.push(...reliability.flatMap(({ table }) => reliabilityFigure(table)));
+  blocks.push(...reliability.flatMap(reliabilityFigure));
   blocks.push(...reliability.filter(({ table }) => table.rows.length > 0));
+  blocks.push(...tableBlocks(run, 'triples.build', 'checks', { closed: true }));
   for (const kind of ['probe.evaluate', 'triples.build']) {
     const table = metricsTable(run, kind);
     if (table) blocks.push({ type: 'table', table, closed: true });
@@ -71,13 +72,14 @@ export function probesSection(run: ReportRun): Section | undefined {
 }
 
 /** Predictions against the feedback, word by word, one panel a model. */
-function scatterBlocks(tables: Table[]): Block[] {
-  const rows: Record<string, Json>[] = tables.flatMap((table) => table.rows);
+function scatterBlocks(points: readonly ReportPoint[]): Block[] {
+  const rows: Record<string, Json>[] = points.flatMap((point) => readTable(point, 'predictions')?.rows ?? []);
   if (rows.length === 0) return [];
   return [
     {
       type: 'figure',
       id: 'predictions',
+      from: points,
       title: 'What the probe predicts, word by word',
       caption:
         'Each dot is a held-out word: the feedback that it was given, and the mean of the predictions at its occurrences.',
@@ -92,7 +94,7 @@ function scatterBlocks(tables: Table[]): Block[] {
 }
 
 /** The share of positive words against what the classifiers predicted, of the tuned model's dictionary features if there are any. */
-function reliabilityFigure({ id, rows }: Table): Block[] {
+function reliabilityFigure({ table: { id, rows }, from }: TableBlock): Block[] {
   const tuned = rows.filter((row) => row.model === 'tuned');
   const features = tuned.filter((row) => row.inputs === 'SAE features');
   const shown = features.length > 0 ? features : tuned;
@@ -101,6 +103,7 @@ function reliabilityFigure({ id, rows }: Table): Block[] {
     {
       type: 'figure',
       id,
+      ...(from ? { from } : {}),
       title: 'Whether the classifiers’ probabilities can be taken at their word',
       caption:
         'Each dot is a tenth of the range of predicted probability: the mean prediction in it, and the share of occurrences of held-out words that are positive. On the diagonal the two agree.',

@@ -2,6 +2,7 @@ import type { Json } from '../../store/types.ts';
 import { formatDollars } from '../format.ts';
 import { html } from '../html.ts';
 import { labelOf, type ReportRun } from '../run.ts';
+import { pointAnchor, shortKey } from '../trace.ts';
 import type { Section } from '../types.ts';
 
 /**
@@ -49,6 +50,7 @@ export function provenanceSection(run: ReportRun): Section {
       {
         type: 'table',
         fold: 8,
+        anchor: ({ id }) => pointAnchor(String(id)),
         table: {
           id: 'lineage',
           title: 'Lineage',
@@ -58,6 +60,7 @@ export function provenanceSection(run: ReportRun): Section {
             { key: 'step', label: 'step' },
             { key: 'point', label: 'point' },
             { key: 'kind', label: 'kind' },
+            { key: 'seed', label: 'seed', format: 'integer' },
             { key: 'status', label: 'status' },
             { key: 'key', label: 'key' },
             { key: 'inputs', label: 'made from' },
@@ -66,9 +69,11 @@ export function provenanceSection(run: ReportRun): Section {
             step: point.step,
             point: labelOf(point),
             kind: point.kind,
+            seed: point.seed,
             status: point.status,
-            key: point.record?.key.slice(0, 12) ?? '–',
+            key: point.record ? shortKey(point.record.key) : '–',
             inputs: [...new Set(inputsOf(point.record?.params ?? null))].join(', ') || '–',
+            id: point.id,
           })),
         },
       },

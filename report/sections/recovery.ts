@@ -32,6 +32,7 @@ export function recoverySection(run: ReportRun): Section | undefined {
     blocks.push({
       type: 'figure',
       id: 'recovery',
+      from: points,
       title: 'Telling rewarded words from others of the list',
       caption:
         'AUC over pairs of a rewarded and another word: the share in which the probe’s score of the rewarded word is higher; 0.5 is chance. Bars are bootstrap intervals over word families.',

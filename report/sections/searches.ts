@@ -40,7 +40,7 @@ function blocksOf(id: string, searches: readonly ReportSearch[]): Block[] {
     ...tradeOffBlocks(id, searches),
     ...searches.slice(0, MOST_DRAWN).flatMap((search, i) => coordinateBlocks(`${id}-${i}`, search)),
     ...importanceBlocks(id, searches),
-    { type: 'table', table: trialTable(id, searches), fold: 12 },
+    { type: 'table', table: trialTable(id, searches), fold: 12, from: pointsOf(searches) },
   ];
 }
 
@@ -62,6 +62,7 @@ function bestSoFarBlocks(id: string, searches: readonly ReportSearch[]): Block[]
     {
       type: 'figure',
       id: `best-so-far-${id}`,
+      from: pointsOf(searches),
       title: `The best of ${id} so far`,
       caption: `Each dot is a trial, in the order in which they were proposed; the line is the best ${metric} among those trained in full up to there. Grey ones were stopped early, and are shown as they were then.`,
       spec: bestSoFarFigure({ rows, title: metric }),
@@ -99,12 +100,16 @@ function tradeOffBlocks(id: string, searches: readonly ReportSearch[]): Block[] 
     {
       type: 'figure',
       id: `trade-off-${id}`,
+      from: pointsOf(searches),
       title: `${x.metric} against ${y.metric}: the trials of ${id}`,
       caption: `Trials trained in full. The orange ones, with their numbers, are on the Pareto front: no other is as good in both (${x.direction} ${x.metric}, ${y.direction} ${y.metric}) and better in one.`,
       spec: paretoFigure({ rows, x: x.metric, y: y.metric }),
     },
   ];
 }
+
+const pointsOf = (searches: readonly ReportSearch[]) =>
+  searches.flatMap(({ trials }) => trials.map(({ point }) => point));
 
 /** By more than a hundredth. */
 function varies(values: readonly number[]): boolean {
@@ -122,6 +127,7 @@ function coordinateBlocks(id: string, { label, search, trials }: ReportSearch): 
     {
       type: 'figure',
       id: `coordinates-${id}`,
+      from: measured.map(({ point }) => point),
       title: `What was tried: ${label}`,
       caption: `Each line is a trial that was trained in full, from what it tried to its ${search.objectives.map((one) => one.metric).join(' and ')}; dark ones ${others ? `have a good ${metric}` : 'are good'}. Logarithmic ranges are drawn by their logarithm.`,
       spec: parallelCoordinates({
@@ -188,6 +194,7 @@ function importanceBlocks(id: string, searches: readonly ReportSearch[]): Block[
     {
       type: 'figure',
       id: `importance-${id}`,
+      from: pointsOf(searches),
       title: `What mattered in ${id}`,
       caption: `Share of the variance of ${objectives.map(({ metric }) => metric).join(' and ')} over the whole space that each parameter explains by itself, by functional analysis of variance on a random forest of the trials trained in full (Hutter et al., 2014). What is missing to 1 is owed to parameters together.`,
       spec: barFigure({

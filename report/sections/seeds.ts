@@ -21,11 +21,16 @@ export function seedsTable(run: ReportRun, kinds: readonly string[], id: string)
     caption: 'Mean over the seeds and its 95 % interval by the t distribution: the seeds are the sample.',
     columns: [
       { key: 'point', label: 'point' },
-      { key: 'metric', label: 'metric' },
-      { key: 'value', label: 'mean over seeds', format: 'number', interval: ['low', 'high'] },
+      { key: 'metric', label: 'measure', measureOf: 'kind' },
+      {
+        key: 'value',
+        label: 'mean over seeds',
+        format: 'number',
+        interval: ['low', 'high'],
+        trace: { point: 'id', definition: 'definition', n: 'n', of: 'of', seed: 'seed' },
+      },
       { key: 'n', label: 'seeds', format: 'integer' },
       { key: 'each', label: 'each' },
-      { key: 'definition', label: 'definition' },
     ],
     rows,
   };
@@ -62,6 +67,10 @@ function rowsOf(points: readonly Accepted[], definitions: Record<string, string>
         n: n ?? values.length,
         each: values.map((each) => each.toPrecision(3)).join(', '),
         definition: definitions[metric] ?? '',
+        kind: points[0]?.kind ?? '',
+        id: points[0]?.id ?? '',
+        of: 'seeds',
+        seed: points.map(({ seed }) => seed).join(', '),
       },
     ];
   });

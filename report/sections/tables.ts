@@ -16,7 +16,15 @@ export function tableBlocks(
     const table = readTable(point, output);
     if (!table) return [];
     const closed = look.closed ?? points.length > MOST_OPEN;
-    return [{ type: 'table', ...look, closed, table: points.length > 1 ? named(table, point) : table }];
+    return [
+      {
+        type: 'table',
+        ...look,
+        closed,
+        from: [point],
+        table: points.length > 1 ? named(table, point) : table,
+      },
+    ];
   });
 }
 

@@ -1,15 +1,20 @@
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type CompareOptions, compare } from '../../../cli/commands/compare.ts';
 import { compileFile } from '../../../cli/compile.ts';
 import type { Plan } from '../../../compiler/plan/types.ts';
+import { intervalFigure } from '../../../report/figures/intervals.ts';
+import { putArtifact } from '../../../store/artifacts.ts';
 import { openStore } from '../../../store/open.ts';
 import { acceptResult } from '../../../store/results.ts';
 import type { Metric, PointRecord } from '../../../store/types.ts';
 import { recordRunEnd, recordRunStart, runIdOf } from '../../../worker/runs.ts';
 import { scratchDirectory } from '../../infra/scratch-project.ts';
+import { lowContrast } from '../../report/support/contrast.ts';
+import { browserPath, openBrowser } from '../../support/browser.ts';
 
 const SPEC = `version: 1
 name: small
@@ -48,8 +53,8 @@ async function planOf(text: string): Promise<Plan> {
 let made = 0;
 type Results = Record<string, { key?: string; metrics: Record<string, Metric> } | null>;
 
-/** Records an ended run with these results, by the ids of points. */
-async function ran(text: string, results: Results): Promise<string> {
+/** Records an ended run with these results, by the ids of points, and with the figures of its report, by their ids. */
+async function ran(text: string, results: Results, figures: Record<string, object> = {}): Promise<string> {
   const plan = await planOf(text);
   const id = runIdOf(plan);
   const points = [];
@@ -94,8 +99,22 @@ async function ran(text: string, results: Results): Promise<string> {
     plan,
     text,
   );
-  await recordRunEnd(store(), id, { state: 'completed', points } as Parameters<typeof recordRunEnd>[2]);
+  const reports = await reportOf(figures);
+  await recordRunEnd(store(), id, {
+    state: 'completed',
+    points,
+    result: { reports },
+  } as unknown as Parameters<typeof recordRunEnd>[2]);
   return id;
+}
+
+async function reportOf(figures: Record<string, object>) {
+  if (Object.keys(figures).length === 0) return [];
+  const directory = mkdtempSync(join(folder, 'report-'));
+  mkdirSync(join(directory, 'figures'));
+  for (const [name, spec] of Object.entries(figures))
+    writeFileSync(join(directory, 'figures', `${name}.vl.json`), JSON.stringify(spec));
+  return [{ step: 'report', point: 'report', artifact: await putArtifact(store(), 'report', directory) }];
 }
 
 async function compared(a: string, b: string, options: CompareOptions = {}): Promise<string> {
@@ -199,4 +218,67 @@ test('what was never run, or has not ended, is an error that says what to do', a
   const record = { ...(await store().readDocument<object>(`runs/${first}/run`)), id };
   await recordRunStart(store(), record as Parameters<typeof recordRunStart>[1], plan, LONGER);
   await expect(compare(first, id)).rejects.toThrow('has not ended yet');
+});
+
+describe('as a page', () => {
+  const reward = (value: number) =>
+    intervalFigure([{ label: 'after tuning', role: 'claim', value, low: value - 1, high: value + 1 }], {
+      title: 'mean reward',
+    });
+  async function page(): Promise<string> {
+    const results = (value: number): Results => ({
+      reviews: { key: '77', metrics: { texts: { value: 100 } } },
+      'base[steps=10]': { metrics: { held_out_loss: loss(value), tokens: { value: 100 * value, n: 3 } } },
+    });
+    const first = await ran(SPEC, results(3), { reward: reward(1), 'only-a': reward(1) });
+    const second = await ran(LONGER, results(1), { reward: reward(2), 'only-b': reward(1) });
+    const target = join(folder, 'compared.html');
+    await compared(first, second, { html: target });
+    return target;
+  }
+
+  test('settings, measures with intervals that lead to their definitions, figures of both over each other', async () => {
+    const html = readFileSync(await page(), 'utf8');
+    const text = html.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+    expect(text).toContain('base the axis steps gained 40 and lost 20');
+    expect(text).toMatch(
+      /3\.000 \[2\.700, 3\.400\] 1\.000 \[0\.700, 1\.400\] −2\.000 \[−2\.500, −1\.500\] \*/,
+    );
+    expect(text).toMatch(
+      /Measured otherwise 2 of 3 measures\. Of 1 difference with an interval, 1 leaves out 0/,
+    );
+    expect(html).toMatch(/href="#measure-lm\.train-held_out_loss"/);
+    expect(html).toMatch(/title="[^"]*n = 3[^"]*base\[steps=10\] · result \w{12}"/);
+    expect(html.match(/<svg/g)).toHaveLength(1);
+    expect(html).toContain('id="figure-reward"');
+    expect(text).toContain('Only in A: only-a.');
+    expect(text).toContain('Only in B: only-b.');
+  });
+
+  test.skipIf(browserPath === null)(
+    'in Chromium: no errors, nothing sticks out, links lead somewhere, contrast',
+    async () => {
+      const browser = await openBrowser();
+      try {
+        const tab = await browser.newPage();
+        const problems: string[] = [];
+        tab.on('pageerror', ({ message }) => problems.push(message));
+        tab.on('console', (message) => problems.push(message.text()));
+        await tab.goto(pathToFileURL(await page()).href);
+        for (const width of [360, 768, 1400]) {
+          await tab.setViewportSize({ width, height: 900 });
+          expect(await tab.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+        }
+        await tab.evaluate('for (const one of document.querySelectorAll("details")) one.open = true');
+        expect(await tab.evaluate(lowContrast)).toEqual([]);
+        const dead = await tab.evaluate(`[...document.querySelectorAll('a[href^="#"]')]
+          .filter((one) => !document.getElementById(decodeURIComponent(one.hash.slice(1)))).map((one) => one.hash)`);
+        expect(dead).toEqual([]);
+        expect(problems).toEqual([]);
+      } finally {
+        await browser.close();
+      }
+    },
+    30_000,
+  );
 });
