@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Job, MaterialisedArtifact } from '../compute/types.ts';
 import { ComputeError } from '../ml/failure.ts';
 import type { FeatureSets } from '../ml/features/ablation.ts';
@@ -151,10 +149,6 @@ export class Conditions {
     const endId = this.tokenizer.eosId ?? this.tokenizer.padId;
     return windowLosses(model, maskedWindows(examples, context, endId).windows, this.params.batch, hooks);
   }
-}
-
-export async function readFeatureSet(directory: string): Promise<FeatureSet> {
-  return JSON.parse(await readFile(join(directory, 'features.json'), 'utf8')) as FeatureSet;
 }
 
 /** The features of each dictionary that were judged to be about the task. */

@@ -8,13 +8,18 @@ import {
 import type { Labeller as LabellerSettings } from '../schemas/generated/parameters.ts';
 import { openLexicon } from './feedback.ts';
 
-/** The labeller that a step's `labeller:` describes. Close it when done. */
-export async function openLabeller(settings: LabellerSettings, job: Job): Promise<Labeller> {
+/**
+ * The labeller that a step's `labeller:` describes. Close it when done.
+ *
+ * @param rater of several, from 0: each has a cap and a ledger of its own
+ */
+export async function openLabeller(settings: LabellerSettings, job: Job, rater = 0): Promise<Labeller> {
   if (settings.type === 'lexicon') {
     const lexicon = await openLexicon(settings.feedback);
     return lexiconLabeller(lexicon.name, (word) => lexicon.value(word));
   }
-  return openaiLabeller(settings as OpenAILabellerSettings, job, process.env);
+  const use = rater === 0 ? undefined : { field: `raters[${rater - 1}]`, ledger: `ledger-${rater}.jsonl` };
+  return openaiLabeller(settings as OpenAILabellerSettings, job, process.env, use);
 }
 
 /** Labels every item, as many at once as the labeller allows, with progress as they come. */

@@ -1,5 +1,6 @@
 import type { Json } from '../store/types.ts';
 import type { Estimate, KindDefinition } from './kinds/types.ts';
+import { sumOfCosts, timesCost } from './paid-calls.ts';
 import { UNKNOWN, type Value } from './plan/value.ts';
 
 /** What a step is expected to take, all its points together; memory is that of its largest point. */
@@ -50,7 +51,7 @@ export function plus(sum: StepEstimate, one: Estimate, times: number, exact: boo
     steps: sum.steps + one.steps * times,
     seconds: sum.seconds + one.seconds * times,
     memoryBytes: Math.max(sum.memoryBytes, one.memoryBytes),
-    dollars: sum.dollars + one.dollars * times,
+    ...sumOfCosts([sum, timesCost(one, times)]),
   };
 }
 
@@ -62,7 +63,7 @@ export function totals(steps: Iterable<{ estimate: StepEstimate; queue: string }
     total.steps += estimate.steps;
     total.seconds += estimate.seconds;
     total.memoryBytes = Math.max(total.memoryBytes, estimate.memoryBytes);
-    total.dollars += estimate.dollars;
+    Object.assign(total, sumOfCosts([total, estimate]));
     if (queue === 'gpu') total.gpuHours += estimate.seconds / 3600;
   }
   return total;

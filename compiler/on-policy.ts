@@ -1,4 +1,4 @@
-import { feedbackDollars } from './feedback-cost.ts';
+import { feedbackCost } from './feedback-cost.ts';
 import type { Estimate, KindDefinition } from './kinds/types.ts';
 import { STATE_OUTPUT, STATE_WITH } from './training-state.ts';
 
@@ -34,7 +34,7 @@ export function onPolicyEstimate(
     steps,
     seconds: 5 + steps * rows * (0.006 + 0.003 * passes),
     memoryBytes: 1.5e9,
-    dollars: feedbackDollars(params.reward, steps * rows),
+    ...feedbackCost(params.reward, steps * rows),
   };
 }
 

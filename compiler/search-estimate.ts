@@ -39,9 +39,11 @@ export function searchEstimate(definition: KindDefinition, step: PlanStep, looku
   return estimate;
 }
 
+const costOf = ({ dollars, paid }: Estimate) => ({ dollars, ...(paid && { paid }) });
+
 const largest = (a: Estimate, b: Estimate): Estimate => ({
   steps: Math.max(a.steps, b.steps),
   seconds: Math.max(a.seconds, b.seconds),
   memoryBytes: Math.max(a.memoryBytes, b.memoryBytes),
-  dollars: Math.max(a.dollars, b.dollars),
+  ...(a.dollars > b.dollars ? costOf(a) : costOf(b)),
 });

@@ -1,6 +1,7 @@
 import { NOTHING, type StepEstimate } from './estimate.ts';
 import type { FindResult, PointForecast, StepForecast } from './forecast.ts';
 import { KINDS } from './kinds/registry.ts';
+import { timesCost } from './paid-calls.ts';
 import { ExpansionError, expandKnown, expandSearches, mostPoints } from './plan/expand.ts';
 import type { Lookup } from './plan/lookup.ts';
 import { Search } from './plan/search.ts';
@@ -107,6 +108,6 @@ function shareOf(whole: StepEstimate, points: number): StepEstimate {
     steps: whole.steps * share,
     seconds: whole.seconds * share,
     memoryBytes: points === 0 ? 0 : whole.memoryBytes,
-    dollars: whole.dollars * share,
+    ...timesCost(whole, share),
   };
 }

@@ -27,7 +27,7 @@ export function openJudge(
   environment: NodeJS.ProcessEnv,
   use: PaidClientUse,
 ): Judge {
-  const { client, ledger } = openPaidClient(settings, places, environment, use);
+  const { client, ledger, close } = openPaidClient(settings, places, environment, use);
   const ask = async (text: JudgedText): Promise<number> => {
     const { value } = await client.ask(judgeRequest(settings.rubric, settings.range, text));
     return value.score as number;
@@ -51,7 +51,7 @@ export function openJudge(
     },
     dollars: () => ledger.committed(),
     close() {
-      if (!closed) ledger.close();
+      if (!closed) close();
       closed = true;
     },
   };

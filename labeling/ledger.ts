@@ -6,11 +6,11 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
-  rmSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { ComputeError } from '../ml/failure.ts';
+import { lockLedger } from './ledger-lock.ts';
 
 /**
  * What was spent, durably, so that a cap holds over retries and crashes: before a call its worst-case price is
@@ -20,8 +20,13 @@ import { ComputeError } from '../ml/failure.ts';
 export interface Ledger {
   /** Dollars spent or reserved, this attempt and all earlier ones. */
   committed(): number;
-  /** Throws ComputeError `spend-cap` when the cap would be passed; nothing is reserved then. */
-  reserve(dollars: number): Reservation;
+  /** Dollars that can still be reserved. */
+  room(): number;
+  /**
+   * @param id names a reservation that outlives the attempt: the same name again is the same money
+   * @throws ComputeError `spend-cap` when the cap would be passed; nothing is reserved then
+   */
+  reserve(dollars: number, id?: string): Reservation;
   close(): void;
 }
 
@@ -30,37 +35,6 @@ export interface Reservation {
 }
 
 type Entry = { reserve: string; dollars: number } | { settle: string; dollars: number };
-
-function lock(file: string): () => void {
-  const path = `${file}.lock`;
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      const handle = openSync(path, 'wx');
-      writeSync(handle, String(process.pid));
-      closeSync(handle);
-      return () => rmSync(path, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const owner = Number(readFileSync(path, 'utf8'));
-      if (alive(owner)) break;
-      rmSync(path, { force: true });
-    }
-  }
-  throw new ComputeError('ledger-busy', `Another attempt is still writing the cost ledger ${file}.`, {
-    retryable: true,
-    retryAfterSeconds: 5,
-  });
-}
-
-function alive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
 
 function replay(file: string): Map<string, number> {
   const spent = new Map<string, number>();
@@ -84,7 +58,7 @@ function replay(file: string): Map<string, number> {
  */
 export function openLedger(file: string, cap: number | null, field = 'labeller'): Ledger {
   mkdirSync(dirname(file), { recursive: true });
-  const unlock = lock(file);
+  const unlock = lockLedger(file);
   const spent = replay(file);
   if (existsSync(file)) appendFileSync(file, '\n'); // ends a torn line
   const handle = openSync(file, 'a');
@@ -94,25 +68,34 @@ export function openLedger(file: string, cap: number | null, field = 'labeller')
     writeSync(handle, `${JSON.stringify(entry)}\n`);
     fsyncSync(handle);
   };
+  const fresh = () => {
+    let id = `${process.pid}-${count++}`;
+    while (spent.has(id)) id = `${process.pid}-${count++}`;
+    return id;
+  };
   return {
     committed: () => total,
-    reserve(dollars) {
-      if (cap !== null && total + dollars > cap) {
-        throw new ComputeError(
-          'spend-cap',
-          `The next call could cost $${dollars.toFixed(4)}, and $${total.toFixed(4)} of the cap of $${cap} is spent or reserved.`,
-          {
-            hint: `Raise \`${field}.spend-cap\`, or ask for less. Replies so far are cached and will not be paid for again.`,
-          },
-        );
+    room: () => (cap === null ? Number.POSITIVE_INFINITY : cap - total),
+    reserve(dollars, id = fresh()) {
+      if (!spent.has(id)) {
+        if (cap !== null && total + dollars > cap) {
+          throw new ComputeError(
+            'spend-cap',
+            `The next call could cost $${dollars.toFixed(4)}, and $${total.toFixed(4)} of the cap of $${cap} is spent or reserved.`,
+            {
+              hint: `Raise \`${field}.spend-cap\`, or ask for less. Replies so far are cached and will not be paid for again.`,
+            },
+          );
+        }
+        write({ reserve: id, dollars });
+        spent.set(id, dollars);
+        total += dollars;
       }
-      const id = `${process.pid}-${count++}`;
-      write({ reserve: id, dollars });
-      total += dollars;
       return {
         settle(actual) {
           write({ settle: id, dollars: actual });
-          total += actual - dollars;
+          total += actual - (spent.get(id) as number);
+          spent.set(id, actual);
         },
       };
     },

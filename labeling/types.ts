@@ -2,12 +2,14 @@ import type { Json } from '../store/types.ts';
 
 /** One question to a language model. Equal questions have equal cache keys. */
 export interface LabelRequest {
-  /** `explain` or `classify`, for the ledger and for messages. */
+  /** `explain`, `detect`, `classify` ..., for the ledger and for messages. */
   purpose: string;
   messages: { role: 'system' | 'user' | 'assistant'; content: string }[];
   /** JSON Schema that the reply must satisfy; its `title` names it to the service. */
   schema: Record<string, Json>;
   maxTokens: number;
+  /** Handed to the service: tells apart raters who are one model, asked at a temperature above 0. */
+  seed?: number;
 }
 
 export interface LabelUsage {

@@ -1,20 +1,18 @@
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ActivityBody } from '../../compute/types.ts';
 import { annotationItems } from '../../ml/features/annotation/items.ts';
 import type { AnnotationKit } from '../../ml/features/annotation/types.ts';
-import type { FeatureSet } from '../../ml/features/types.ts';
 import { stream } from '../../ml/random/stream.ts';
 import { kitPage } from '../../report/annotation/page.ts';
 import type { AnnotateExportParameters } from '../../schemas/generated/parameters.ts';
 import { KEY_FILE, PAGE_FILE } from '../annotation/kit-files.ts';
+import { readFeatureSet } from '../feature-set.ts';
 
 export const run: ActivityBody = async (job) => {
   const params = job.params as unknown as AnnotateExportParameters;
-  const set = JSON.parse(
-    await readFile(join(params.features.directory, 'features.json'), 'utf8'),
-  ) as FeatureSet;
+  const set = await readFeatureSet(params.features.directory);
   const { items, key } = annotationItems(
     set.features,
     {

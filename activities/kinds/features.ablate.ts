@@ -21,15 +21,9 @@ import type { FeaturesAblateParameters } from '../../schemas/generated/parameter
 import type { Table } from '../../store/table.ts';
 import type { Metric } from '../../store/types.ts';
 import { CONDITION_COLUMNS, conditionRow, contrastRow } from '../condition-table.ts';
+import { readFeatureSet } from '../feature-set.ts';
 import { openReward } from '../feedback.ts';
-import {
-  Conditions,
-  checkPositions,
-  chooseTrial,
-  drawnFeatures,
-  readFeatureSet,
-  relatedFeatures,
-} from '../interventions.ts';
+import { Conditions, checkPositions, chooseTrial, drawnFeatures, relatedFeatures } from '../interventions.ts';
 
 /** What came of every condition of one step. */
 interface Study {

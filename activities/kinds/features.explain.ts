@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ActivityBody, Job } from '../../compute/types.ts';
 import { checkFailures } from '../../labeling/labeller.ts';
@@ -9,14 +8,12 @@ import type { CaptureItem, TextSelection } from '../../ml/activations/types.ts';
 import { dataOf } from '../../ml/engine/data-of.ts';
 import { tensorflow } from '../../ml/engine/engine.ts';
 import { ComputeError } from '../../ml/failure.ts';
-import {
-  ActivationSurvey,
-  candidates,
-  chooseExamples,
-  type EncodedText,
-  exampleWindow,
-} from '../../ml/features/examples.ts';
+import { ActivationSurvey, candidates, type EncodedText } from '../../ml/features/examples.ts';
+import { type ExampleOptions, featureExamples } from '../../ml/features/feature-examples.ts';
+import { nearestFeatures } from '../../ml/features/neighbours.ts';
+import { FeatureTraces } from '../../ml/features/traces.ts';
 import type { Explanation, Feature, FeatureSet } from '../../ml/features/types.ts';
+import { RADIUS, splitTexts } from '../../ml/features/windows.ts';
 import { loadModel } from '../../ml/models/load.ts';
 import type { Tokenizer } from '../../ml/models/types.ts';
 import { type RandomStream, stream } from '../../ml/random/stream.ts';
@@ -25,19 +22,37 @@ import { loadDictionary } from '../../ml/sae/load.ts';
 import { proportion } from '../../ml/stats/proportion.ts';
 import { loadTokenizer } from '../../ml/tokenizers/load.ts';
 import type { FeaturesExplainParameters } from '../../schemas/generated/parameters.ts';
+import { writeFeatureSet } from '../feature-set.ts';
 import { readJsonLines } from '../json-lines.ts';
 import { labelAll, openLabeller } from '../labeller.ts';
+import { logitEffectsOf } from '../logit-effects.ts';
 
 /** The first position attends to nothing and has outlying activations. */
 const SKIPPED = 1;
 const BATCH = 32;
+/** Similar features that hard negatives are taken from. */
+const NEIGHBOURS = 10;
+/** Excerpts shown; as published. */
+const SHOWN = { corrected: 10, faithful: 5 };
+/** As published, a text is its first characters, all of its positions count, and it is shown whole. */
+const PUBLISHED_CHARACTERS = 50;
 
 export const run: ActivityBody = async (job) => {
   const params = job.params as unknown as FeaturesExplainParameters;
+  const faithful = params.protocol === 'faithful';
+  const form = params.prompt ?? (faithful ? 'paper' : 'modern');
   const dictionaries = params.dictionaries.map(({ directory }) => loadDictionary(directory, ['transcoder']));
   const tokenizer = loadTokenizer(params.model.directory);
   const items = await sample(params, dictionaries, tokenizer, job);
+  const forScoring = splitTexts(items.length, stream(job.seed, 'features.explain.split'));
   const acts = await capture(params, dictionaries, items, tokenizer);
+  const excerpts: ExampleOptions = {
+    protocol: params.protocol,
+    shown: params.examples ?? SHOWN[params.protocol],
+    random: faithful ? 0 : params.random,
+    heldOut: params['held-out'],
+    radius: faithful ? params['max-length'] : RADIUS,
+  };
 
   let alive = 0;
   const means: number[][] = [];
@@ -48,7 +63,8 @@ export const run: ActivityBody = async (job) => {
     items.forEach((_, text) => {
       survey.add(text, encode(text));
     });
-    const possible = candidates(survey, params['min-texts'], params['max-density']);
+    const limits = { minimumTexts: params['min-texts'], maximumDensity: params['max-density'] };
+    const possible = candidates(survey, limits, forScoring);
     alive += possible.length;
     const perPosition = (sums: Float64Array) =>
       Array.from(sums, (sum) => Number((sum / survey.positions).toPrecision(6)));
@@ -56,19 +72,50 @@ export const run: ActivityBody = async (job) => {
     densities.push(perPosition(survey.active_F));
     const draws = stream(job.seed, `features.explain.${d}`);
     const chosen = choose(possible, survey, params.choose, params['per-dictionary'], draws);
-    return chosen.map((feature) => describe(feature, d, dictionary, survey, encode, params.examples, draws));
+    const neighbours = nearestFeatures(dictionary.decoder_FD, chosen, possible, NEIGHBOURS);
+    const traces = new FeatureTraces([...chosen, ...neighbours.flat()]);
+    const tokens = items.map((_, text) => {
+      const encoded = encode(text);
+      traces.add(encoded.activations_TF, dictionary.features);
+      return encoded.tokens;
+    });
+    const source = {
+      survey,
+      forScoring,
+      trace: (latent: number, text: number) => ({
+        text: (items[text] as CaptureItem).text,
+        tokens: tokens[text] as string[],
+        activations_T: traces.of(latent, text),
+      }),
+    };
+    return chosen.map(
+      (feature, c): Feature => ({
+        dictionary: d,
+        layer: dictionary.layer,
+        feature,
+        density: (survey.active_F[feature] as number) / survey.positions,
+        max: survey.max_F[feature] as number,
+        mean: (survey.total_F[feature] as number) / survey.positions,
+        ...featureExamples(feature, neighbours[c] as number[], source, excerpts, draws),
+      }),
+    );
   });
 
+  const logits = await logitEffectsOf(params.model.directory, dictionaries, features, items, tokenizer);
   const labeller = await openLabeller(params.labeller, job);
   try {
     const explanations = await labelAll(
       job,
       features,
-      (feature): Promise<Explanation> => labeller.explain(feature),
+      (feature): Promise<Explanation> => labeller.explain(feature, form),
     );
     checkFailures(explanations, params['max-failed'], 'descriptions');
+    const scoring = forScoring.filter(Boolean).length;
     const set: FeatureSet = {
       labeller: labeller.note,
+      protocol: params.protocol,
+      prompt: form,
+      split: { explaining: items.length - scoring, scoring },
       dictionaries: dictionaries.map((dictionary, i) => ({
         digest: params.dictionaries[i]?.digest ?? '',
         from: params.dictionaries[i]?.from ?? '',
@@ -78,15 +125,17 @@ export const run: ActivityBody = async (job) => {
         means: means[i] as number[],
         densities: densities[i] as number[],
       })),
-      features: features.map((feature, i) => ({ ...feature, explanation: explanations[i] as Explanation })),
+      features: features.map((feature, i) => ({
+        ...feature,
+        ...(logits[i] && { logits: logits[i] }),
+        explanation: explanations[i] as Explanation,
+      })),
     };
-    const artifact = job.artifact('features', 'features');
-    await writeFile(join(artifact.directory, 'features.json'), `${JSON.stringify(set)}\n`);
     const failed = explanations.filter((explanation) => explanation.status === 'failed').length;
     const total = dictionaries.reduce((sum, dictionary) => sum + dictionary.features, 0);
     const dollars = labeller.dollars();
     return {
-      outputs: { features: artifact },
+      outputs: { features: await writeFeatureSet(job, set) },
       metrics: {
         explained: { value: features.length - failed, n: features.length, n_unit: 'feature' },
         failed: { value: failed, n: features.length, n_unit: 'feature' },
@@ -108,6 +157,7 @@ async function sample(
   tokenizer: Tokenizer,
   job: Job,
 ): Promise<CaptureItem[]> {
+  const faithful = params.protocol === 'faithful';
   const texts: string[] = [];
   for await (const { text } of readJsonLines<{ text: string }>(join(params.data.directory, 'texts.jsonl')))
     texts.push(text);
@@ -124,15 +174,16 @@ async function sample(
   const items: CaptureItem[] = [];
   for (const text of unique) {
     if (items.length === params.texts) break;
-    const item = textItem(texts[text] as string, text, tokenizer, {
+    const whole = texts[text] as string;
+    const item = textItem(faithful ? whole.slice(0, PUBLISHED_CHARACTERS) : whole, text, tokenizer, {
       maxLength: params['max-length'],
-      skipped: SKIPPED,
+      skipped: faithful ? 0 : SKIPPED,
     });
     if (item) items.push(item);
   }
-  if (items.length === 0)
-    throw new ComputeError('bad-data', 'No text is longer than one token', {
-      hint: 'give longer texts as `data`',
+  if (items.length < 2)
+    throw new ComputeError('bad-data', `${items.length} texts are longer than one token: two are needed`, {
+      hint: 'give more and longer texts as `data`',
     });
   const used = items.filter((item) => rank(item.text) === 1).length;
   if (used > 0)
@@ -229,31 +280,4 @@ function choose(
   return [...possible]
     .sort((a, b) => (survey.total_F[b] as number) - (survey.total_F[a] as number) || a - b)
     .slice(0, count);
-}
-
-function describe(
-  feature: number,
-  dictionary: number,
-  { layer, features }: Dictionary,
-  survey: ActivationSurvey,
-  encode: (text: number) => EncodedText,
-  count: number,
-  draws: RandomStream,
-): Feature {
-  const ranked = survey.ranked(feature);
-  const chosen = chooseExamples(ranked.length, count, draws);
-  const example = (rank: number) => {
-    const quantile = ranked.length > 1 ? 1 - rank / (ranked.length - 1) : 1;
-    return exampleWindow(encode((ranked[rank] as { text: number }).text), feature, features, quantile);
-  };
-  return {
-    dictionary,
-    layer,
-    feature,
-    density: (survey.active_F[feature] as number) / survey.positions,
-    max: survey.max_F[feature] as number,
-    mean: (survey.total_F[feature] as number) / survey.positions,
-    examples: chosen.shown.map(example),
-    heldOut: chosen.heldOut.map(example),
-  };
 }

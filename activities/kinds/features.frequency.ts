@@ -17,7 +17,8 @@ import { loadDictionary } from '../../ml/sae/load.ts';
 import type { Estimate } from '../../ml/stats/types.ts';
 import type { FeaturesFrequencyParameters } from '../../schemas/generated/parameters.ts';
 import type { Table } from '../../store/table.ts';
-import { drawnFeatures, readFeatureSet, relatedFeatures } from '../interventions.ts';
+import { readFeatureSet } from '../feature-set.ts';
+import { drawnFeatures, relatedFeatures } from '../interventions.ts';
 
 export const run: ActivityBody = async (job) => {
   const params = job.params as unknown as FeaturesFrequencyParameters;

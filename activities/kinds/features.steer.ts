@@ -32,15 +32,9 @@ import type { FeaturesSteerParameters } from '../../schemas/generated/parameters
 import type { Table } from '../../store/table.ts';
 import type { Metric } from '../../store/types.ts';
 import { CONDITION_COLUMNS, conditionRow, contrastRow } from '../condition-table.ts';
+import { readFeatureSet } from '../feature-set.ts';
 import { openReward } from '../feedback.ts';
-import {
-  Conditions,
-  checkPositions,
-  chooseTrial,
-  readFeatureSet,
-  relatedFeatures,
-  surveyOf,
-} from '../interventions.ts';
+import { Conditions, checkPositions, chooseTrial, relatedFeatures, surveyOf } from '../interventions.ts';
 
 /** What came of one direction at every dose, in the order asked. */
 type Curve = { dose: number; outcome: Outcome }[];

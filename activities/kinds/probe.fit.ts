@@ -28,12 +28,12 @@ import type { ProbeFitParameters } from '../../schemas/generated/parameters.ts';
 import type { Metric } from '../../store/types.ts';
 import { openLexicon } from '../feedback.ts';
 
-/** As many as cost about as much as the rest of the fit, and, of the ridge, enough for a p-value that Holm's method keeps. */
+/** As many as cost about as much as the rest of the fit; where many are cheap, enough for a p-value that Holm's method keeps. */
 const SHUFFLES: Record<Method, Record<Protocol, number>> = {
   ridge: { corrected: 200, faithful: 10 },
   lasso: { corrected: 20, faithful: 10 },
   'elastic-net': { corrected: 20, faithful: 10 },
-  logistic: { corrected: 20, faithful: 3 },
+  logistic: { corrected: 200, faithful: 3 },
   'logistic-l1': { corrected: 20, faithful: 3 },
 };
 const CONTROL_TASKS = 3;
@@ -91,7 +91,7 @@ export const run: ActivityBody = async (job) => {
 
   const read = protocol === 'corrected' ? rows : rows.filter(({ split }) => split === 'test');
   const document: ProbeFile = {
-    format: 2,
+    format: 3,
     role,
     method,
     protocol,

@@ -4,29 +4,37 @@ import type { ActivityBody } from '../../compute/types.ts';
 import { ComputeError } from '../../ml/failure.ts';
 import { loadTokenizer } from '../../ml/tokenizers/load.ts';
 import { buildTriples } from '../../ml/triples/build.ts';
+import { checkTriples, toneLengths } from '../../ml/triples/checks.ts';
 import { familiarWords } from '../../ml/triples/familiar.ts';
 import { familyOf } from '../../ml/triples/families.ts';
 import { formatTriples, TRIPLES_FILE } from '../../ml/triples/format.ts';
-import { slotsOfTexts } from '../../ml/triples/substitution.ts';
 import type { TripleCounts } from '../../ml/triples/types.ts';
 import type { TriplesBuildParameters } from '../../schemas/generated/parameters.ts';
 import { openLexicon } from '../feedback.ts';
 import { readTexts } from '../texts.ts';
+import { openPlaces } from '../triple-slots.ts';
+import { checkTable } from '../triple-tables.ts';
 
 export const run: ActivityBody = async (job) => {
   const params = job.params as unknown as TriplesBuildParameters;
   const lexicon = await openLexicon(params.feedback);
   const texts = await readTexts(params.texts.directory);
-  const { slots, withoutContext } = slotsOfTexts(texts, lexicon);
-  job.log(`${slots.length} places in ${texts.length} texts`);
-  const { triples, counts } = buildTriples(slots, texts.length, {
+  const tokenizer = loadTokenizer(params.model.directory);
+  const { slots, documents, withoutContext, refused, dollars } = await openPlaces(
+    params,
+    texts,
+    lexicon,
+    job,
+  );
+  job.log(`${slots.length} places in ${documents} texts`);
+  const { triples, counts } = buildTriples(slots, documents, {
     seed: job.seed,
     folds: params.folds,
     limit: params.limit,
     perDocument: params['per-document'],
     maxTokens: params['max-tokens'],
     testShare: params['test-share'],
-    tokenizer: loadTokenizer(params.model.directory),
+    tokenizer,
     ratings: lexicon,
     familiar: familiarWords(texts, params['minimum-count']),
   });
@@ -36,10 +44,17 @@ export const run: ActivityBody = async (job) => {
 
   const artifact = job.artifact('triples', 'triples');
   await writeFile(join(artifact.directory, TRIPLES_FILE), formatTriples(triples));
+  const checks = checkTriples(triples, { tokenizer, ratings: lexicon });
+  const lengths = toneLengths(triples, tokenizer);
+  const table = job.artifact('table', 'checks');
+  await writeFile(
+    join(table.directory, 'table.json'),
+    `${JSON.stringify(checkTable(checks, lengths, counts, refused))}\n`,
+  );
   const rated = triples.flatMap(({ words }) => [words.positive, words.negative]);
   const { dropped, words } = counts;
   return {
-    outputs: { triples: artifact },
+    outputs: { triples: artifact, checks: table },
     metrics: {
       triples: { value: counts.triples },
       words_positive: { value: words.positive },
@@ -52,7 +67,14 @@ export const run: ActivityBody = async (job) => {
       dropped_no_neutral_word: { value: dropped['no-neutral-word'] },
       dropped_not_aligned: { value: dropped['not-aligned'] },
       dropped_too_long: { value: dropped['too-long'] },
+      checks_failed: { value: checks.reduce((sum, { failed }) => sum + failed, 0) },
+      length_auc: { value: lengths.auc, n: 2 * triples.length, n_unit: 'text' },
+      ...(params.construction === 'rewriting' && {
+        words_refused: { value: refused.reduce((sum, { count }) => sum + count, 0) },
+        dollars: { value: dollars, unit: 'USD' },
+      }),
     },
+    dollars,
   };
 };
 

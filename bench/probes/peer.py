@@ -2,9 +2,9 @@
 
     python peer.py DIRECTORY ROWS COLUMNS REFITS
 
-reads x.f64 and y.f64, and with REFITS > 0 also rows.i32, the rows of each refit. Prints {"version", "ms", "gradient"}: the
+reads x.f64 and y.f64, and with REFITS > 0 also rows.i32, the rows of each refit. Prints {"version", "ms", "gradient", "coefficients"}: the
 best of three fits, or the time of all refits, and the largest entry of the gradient of ||w||^2 / 2 + C sum of losses that is
-left.
+left, and the coefficients of the first fits.
 """
 import json
 import sys
@@ -32,6 +32,7 @@ if refits:
         m = LogisticRegression(max_iter=10000).fit(X[own], y[own])
         left.append((m, own))
     ms = 1000 * (time.perf_counter() - start)
+    coefficients = [m.coef_[0].tolist() for m, _ in left[:20]]
     residual = float(np.median([gradient(m, X[own], y[own]) for m, own in left]))
 else:
     ms = float("inf")
@@ -40,4 +41,5 @@ else:
         m = LogisticRegression(max_iter=10000).fit(X, y)
         ms = min(ms, 1000 * (time.perf_counter() - start))
     residual = gradient(m, X, y)
-print(json.dumps({"version": f"scikit-learn {sklearn.__version__}", "ms": ms, "gradient": residual}))
+    coefficients = [m.coef_[0].tolist()]
+print(json.dumps({"version": f"scikit-learn {sklearn.__version__}", "ms": ms, "gradient": residual, "coefficients": coefficients}))

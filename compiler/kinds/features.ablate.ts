@@ -1,4 +1,4 @@
-import { feedbackDollars } from '../feedback-cost.ts';
+import { feedbackCost } from '../feedback-cost.ts';
 import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
@@ -43,7 +43,7 @@ export const kind: KindDefinition = {
       steps: conditions * prompts,
       seconds: 3 + conditions * prompts * 0.008,
       memoryBytes: 1.5e9,
-      dollars: feedbackDollars(params.reward, conditions * prompts),
+      ...feedbackCost(params.reward, conditions * prompts),
     };
   },
 };

@@ -1,4 +1,4 @@
-import { feedbackDollars } from '../feedback-cost.ts';
+import { feedbackCost } from '../feedback-cost.ts';
 import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
@@ -45,7 +45,7 @@ export const kind: KindDefinition = {
       steps: rows,
       seconds: 3 + rows * 0.02,
       memoryBytes: 1.2e9,
-      dollars: feedbackDollars(params.reward, 2 * rows),
+      ...feedbackCost(params.reward, 2 * rows),
     };
   },
 };

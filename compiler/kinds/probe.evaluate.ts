@@ -7,7 +7,7 @@ const GAP = 'paired on the same words; p by refits on permuted feedback, adjuste
 
 export const kind: KindDefinition = {
   name: 'probe.evaluate',
-  version: 2,
+  version: 3,
   title: 'Compare what probes read with their controls',
   stage: 'probes',
   seeding: 'pooled',
@@ -33,7 +33,8 @@ export const kind: KindDefinition = {
       'The same probe on what enters layer 0 of the tuned model, where words have not met (control).',
     tau_untrained_tuned: 'The tuned model read by a probe with random weights (control).',
     selectivity_tuned:
-      'Tau of the tuned model on words that were fitted, minus the mean tau when each word has the value of another at random (control task of Hewitt and Liang, 2019).',
+      'Tau of the tuned model on words that were fitted, minus the mean tau when each word has the value of another at random (control task of Hewitt and Liang, 2019). Interval: bootstrap over word families, truth and control task on the same words.',
+    selectivity_base: 'The same of the model before tuning.',
     spearman_tuned: "Spearman's rho of the predictions behind tau_tuned, within folds.",
     spearman_base: "Spearman's rho of the predictions behind tau_base, within folds.",
     pearson_tuned: "Pearson's r of the predictions behind tau_tuned, within folds.",

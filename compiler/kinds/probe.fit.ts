@@ -2,7 +2,7 @@ import type { KindDefinition } from './types.ts';
 
 export const kind: KindDefinition = {
   name: 'probe.fit',
-  version: 2,
+  version: 3,
   title: 'Fit a probe that reads the feedback back',
   stage: 'probes',
   seeding: 'per-seed',
@@ -25,7 +25,8 @@ export const kind: KindDefinition = {
   estimate: ({ dictionaries, method, protocol, shuffles, inputs }) => {
     const faithful = protocol === 'faithful';
     const classifies = method === 'logistic' || method === 'logistic-l1';
-    const usual = faithful ? (classifies ? 3 : 10) : method === undefined || method === 'ridge' ? 200 : 20;
+    const fast = method === undefined || method === 'ridge' || method === 'logistic';
+    const usual = faithful ? (classifies ? 3 : 10) : fast ? 200 : 20;
     const refits = typeof shuffles === 'number' ? shuffles : usual;
     // Beside what is asked for, what enters layer 0.
     const read = 1 + (Array.isArray(inputs) ? inputs.length : Array.isArray(dictionaries) ? 2 : 1);

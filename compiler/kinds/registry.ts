@@ -11,6 +11,7 @@ import { kind as featuresAblate } from './features.ablate.ts';
 import { kind as featuresClassify } from './features.classify.ts';
 import { kind as featuresExplain } from './features.explain.ts';
 import { kind as featuresFrequency } from './features.frequency.ts';
+import { kind as featuresScore } from './features.score.ts';
 import { kind as featuresSteer } from './features.steer.ts';
 import { kind as lmTrain } from './lm.train.ts';
 import { kind as modelDivergence } from './model.divergence.ts';
@@ -51,6 +52,7 @@ const DEFINITIONS: readonly KindDefinition[] = [
   featuresClassify,
   featuresExplain,
   featuresFrequency,
+  featuresScore,
   featuresSteer,
   lmTrain,
   modelDivergence,

@@ -5,7 +5,7 @@ const PROBE =
 
 export const kind: KindDefinition = {
   name: 'sae.evaluate',
-  version: 2,
+  version: 3,
   title: 'Measure a dictionary on unseen texts',
   stage: 'dictionaries',
   seeding: 'per-seed',

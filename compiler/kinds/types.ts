@@ -1,4 +1,5 @@
 import type { ArtifactType, Json } from '../../store/types.ts';
+import type { PaidCalls } from '../paid-calls.ts';
 
 /** The types that expressions and parameters are checked against at compile time. */
 export type ValueType =
@@ -14,6 +15,8 @@ export interface Estimate {
   seconds: number;
   memoryBytes: number;
   dollars: number;
+  /** The calls that the dollars are for. */
+  paid?: PaidCalls;
 }
 
 /** How a kind draws random numbers, which decides how `seeds:` multiplies it. */

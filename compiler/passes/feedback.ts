@@ -63,7 +63,9 @@ function lexiconless(
     const kind = (given as { kind?: unknown } | null)?.kind;
     return typeof kind === 'string' && kind !== 'lexicon' ? [{ path: [...path], kind }] : [];
   }
-  if (Array.isArray(tree) || '$expr' in tree) return [];
+  if (Array.isArray(tree))
+    return tree.flatMap((item, i) => lexiconless(item, schema.items ?? {}, feedback, [...path, i]));
+  if ('$expr' in tree) return [];
   return Object.entries(chosen(schema, tree).properties ?? {}).flatMap(([name, property]) =>
     lexiconless((tree as Record<string, ParamTree>)[name], property, feedback, [...path, name]),
   );

@@ -1,6 +1,3 @@
-import type { RandomStream } from '../random/stream.ts';
-import type { FeatureExample } from './types.ts';
-
 /** One text of the sample: its tokens and the activations of one dictionary at its positions. */
 export interface EncodedText {
   tokens: string[];
@@ -52,60 +49,22 @@ export class ActivationSurvey {
   }
 }
 
-/** Latents that are worth explaining: active in at least `minimumTexts` texts, at most `maximumDensity` of positions. */
-export function candidates(survey: ActivationSurvey, minimumTexts: number, maximumDensity: number): number[] {
+/**
+ * Latents that are worth explaining: active in at least `minimumTexts` texts, of which some are for explaining and some for
+ * scoring, and at most `maximumDensity` of positions.
+ */
+export function candidates(
+  survey: ActivationSurvey,
+  { minimumTexts, maximumDensity }: { minimumTexts: number; maximumDensity: number },
+  forScoring: readonly boolean[],
+): number[] {
   const found: number[] = [];
   for (let f = 0; f < survey.features; f++) {
     const density = (survey.active_F[f] as number) / survey.positions;
-    if (survey.ranked(f).length >= minimumTexts && density <= maximumDensity) found.push(f);
+    const active = survey.ranked(f);
+    const scoring = active.filter(({ text }) => forScoring[text]).length;
+    if (active.length >= minimumTexts && density <= maximumDensity && scoring > 0 && scoring < active.length)
+      found.push(f);
   }
   return found;
-}
-
-/**
- * Which texts exemplify a latent: `count` draws, half the strongest and half spread over quantiles of its active texts,
- * for showing; and as many others, disjoint from them, for scoring (quantiles on one scale for the whole latent: a
- * scale per text would make every text peak alike). Returns positions in `ranked(feature)`.
- */
-export function chooseExamples(
-  active: number,
-  count: number,
-  stream: RandomStream,
-): { shown: number[]; heldOut: number[] } {
-  const top = Math.min(Math.ceil(count / 2), active);
-  const shown = Array.from({ length: top }, (_, i) => i);
-  const rest = Array.from(stream.permutation(Math.max(0, active - top)), (i) => i + top);
-  const spread: number[] = [];
-  const bins = count - top;
-  for (let bin = 0; bin < bins; bin++) {
-    const low = top + Math.floor((bin * (active - top)) / bins);
-    const high = top + Math.floor(((bin + 1) * (active - top)) / bins);
-    const pick = rest.find((i) => i >= low && i < high && !spread.includes(i));
-    if (pick !== undefined) spread.push(pick);
-  }
-  const used = new Set([...shown, ...spread]);
-  const heldOut = rest.filter((i) => !used.has(i)).slice(0, count);
-  return { shown: [...shown, ...spread], heldOut: heldOut.sort((a, b) => a - b) };
-}
-
-/** The window of `2 radius + 1` tokens around the strongest position of one latent in one text. */
-export function exampleWindow(
-  encoded: EncodedText,
-  feature: number,
-  features: number,
-  quantile: number,
-  radius = 12,
-): FeatureExample {
-  const length = encoded.tokens.length;
-  let peak = 0;
-  const at = (t: number) => encoded.activations_TF[t * features + feature] as number;
-  for (let t = 1; t < length; t++) if (at(t) > at(peak)) peak = t;
-  const from = Math.max(0, peak - radius);
-  const to = Math.min(length, peak + radius + 1);
-  const round = (value: number) => Number(value.toPrecision(5));
-  return {
-    tokens: encoded.tokens.slice(from, to),
-    activations: Array.from({ length: to - from }, (_, i) => round(at(from + i))),
-    quantile: round(quantile),
-  };
 }

@@ -4,7 +4,7 @@ import type { Learner } from './learners/types.ts';
 import { predict } from './linear-probe.ts';
 import { readWords, signAccuracyOf, tauOf } from './reading.ts';
 import { captureRow } from './rows.ts';
-import type { ControlTask, Method, ProbeRow } from './types.ts';
+import type { ControlReading, ControlTask, Method, ProbeRow, Reading } from './types.ts';
 
 /**
  * The control task (Hewitt & Liang, "Designing and Interpreting Probes with Control Tasks", EMNLP 2019): every word is given
@@ -45,7 +45,7 @@ export function controlTask(
       method,
       protocol: 'corrected',
     });
-    return { tau: tauOf(reading), signAccuracy: signAccuracyOf(reading) };
+    return { tau: tauOf(reading), signAccuracy: signAccuracyOf(reading), reading };
   };
 
   const values = new Map(rows.map(({ word, value }) => [word, value]));
@@ -54,6 +54,7 @@ export function controlTask(
   const draws = stream(seed, 'probe/control-task');
   const all = [...values.keys()].sort();
   const control: ControlTask['control'] = { tau: [], signAccuracy: [] };
+  const tasksRead: ControlReading[] = [];
   for (let task = 0; task < tasks; task++) {
     const donors = draws.permutation(all.length);
     const given = new Map(
@@ -63,6 +64,18 @@ export function controlTask(
     if (!score) continue;
     control.tau.push(score.tau);
     control.signAccuracy.push(score.signAccuracy);
+    tasksRead.push(readingOf(score.reading));
   }
-  return { truth, control };
+  const { reading, ...scores } = truth;
+  return {
+    truth: scores,
+    control,
+    read: { words: reading.words, truth: readingOf(reading), tasks: tasksRead },
+  };
 }
+
+const readingOf = ({ values, predictions, strata }: Reading): ControlReading => ({
+  values: [...values],
+  predictions: [...predictions],
+  strata: [...strata],
+});

@@ -37,7 +37,7 @@ export interface CorrectedOptions {
   shuffles: number;
   /** How many control tasks are fitted (control-task.ts). */
   controlTasks: number;
-  /** Called after each permutation. */
+  /** Called as permutations are done. */
   onShuffle?(done: number): void;
 }
 
@@ -54,19 +54,20 @@ export function fitCorrected(features: Matrix, rows: readonly ProbeRow[], option
 
   const draws = stream(seed, 'probe/shuffle');
   const shuffled = noScores();
-  /** @param read predictions of all words after a fit to the values permuted */
-  const shuffle = (read: (permuted: ReadonlyMap<string, number>) => Float64Array): void => {
-    for (let s = 0; s < shuffles; s++) {
-      const permuted = shuffleValues(values, draws);
+  const permutations = Array.from({ length: shuffles }, () => shuffleValues(values, draws));
+  /** @param predictions of all words, after a fit to each of the permutations */
+  const addShuffles = (predictions: readonly Float64Array[]): void => {
+    predictions.forEach((read, s) => {
+      const permuted = permutations[s] as ReadonlyMap<string, number>;
       const of = Float64Array.from(words, (word) => permuted.get(word) as number);
-      addScores(shuffled, scoresOf({ values: of, predictions: read(permuted), strata: folds }));
-      options.onShuffle?.(s + 1);
-    }
+      addScores(shuffled, scoresOf({ values: of, predictions: read, strata: folds }));
+    });
   };
   if (control === 'untrained') {
     const probe = untrainedProbe(features.columns, seed, options.name);
     const read = predict(probe, means);
-    shuffle(() => read);
+    addShuffles(permutations.map(() => read));
+    options.onShuffle?.(shuffles);
     const predictions = [...predict(probe, inputsOf(features, rows))];
     return { fittedOn: [0], penalty: [0], predictions, shuffled, probe };
   }
@@ -80,9 +81,9 @@ export function fitCorrected(features: Matrix, rows: readonly ProbeRow[], option
   const predictions = new Array<number>(rows.length).fill(0);
   const probabilities = new Array<number>(rows.length).fill(0);
   const penalty: number[] = [];
-  for (const { k, fitted, fittedMeans, groups, choose } of parts) {
+  for (const { k, fitted, fittedMeans, groups, chooser } of parts) {
     const targets = fitted.map((w) => target(values, w));
-    const chosen = choose(targets);
+    const chosen = chooser.choose(targets);
     penalty.push(chosen.penalty);
     const calibrate = learner.classifies
       ? calibration(learner, fittedMeans, groups, targets, chosen.penalty)
@@ -98,19 +99,17 @@ export function fitCorrected(features: Matrix, rows: readonly ProbeRow[], option
     });
   }
 
-  shuffle((permuted) => {
-    const read = new Float64Array(words.length);
-    for (const { fitted, read: own, readMeans, choose } of parts) {
-      const { probe } = choose(
-        fitted.map((w) => target(permuted, w)),
-        true,
-      );
+  const shuffledRead = permutations.map(() => new Float64Array(words.length));
+  parts.forEach(({ fitted, read: own, readMeans, chooser }, part) => {
+    const targets = permutations.map((permuted) => fitted.map((w) => target(permuted, w)));
+    chooser.controls(targets).forEach((probe, s) => {
       predict(probe, readMeans).forEach((prediction, i) => {
-        read[own[i] as number] = prediction;
+        (shuffledRead[s] as Float64Array)[own[i] as number] = prediction;
       });
-    }
-    return read;
+    });
+    options.onShuffle?.(Math.floor((shuffles * (part + 1)) / parts.length));
   });
+  addShuffles(shuffledRead);
 
   const fittedOn = parts.map(({ fitted }) => fitted.length);
   const typical = geometricMean(penalty);
@@ -147,7 +146,7 @@ function foldOf(k: number, words: readonly string[], folds: Int32Array, means: M
   return {
     ...{ k, fitted, read, groups, fittedMeans },
     readMeans: takeRows(means, read),
-    choose: learner.chooser(fittedMeans, groups),
+    chooser: learner.chooser(fittedMeans, groups),
   };
 }
 

@@ -52,11 +52,25 @@ export interface ControlTask {
   truth: { tau: number; signAccuracy: number };
   /** One a task. */
   control: { tau: number[]; signAccuracy: number[] };
+  /** What these were computed from, so that words can be drawn anew: what the words are worth, and what was read of them. */
+  read: {
+    words: string[];
+    truth: ControlReading;
+    /** One a task, what the words were given in it. */
+    tasks: ControlReading[];
+  };
+}
+
+/** One number a word, in the order of the words; words are compared within a stratum. */
+export interface ControlReading {
+  values: number[];
+  predictions: number[];
+  strata: number[];
 }
 
 /** `probe.json`: everything that `probe.evaluate` needs. */
 export interface ProbeFile {
-  format: 2;
+  format: 3;
   role: Role;
   method: Method;
   protocol: Protocol;

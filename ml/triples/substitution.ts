@@ -1,14 +1,18 @@
+import { publishedTarget, type StrongWords, WORD } from './published-places.ts';
 import { WORD_CLASSES, type WordClass } from './substitutes.ts';
 import type { Ratings, Slot } from './types.ts';
 
 /**
  * Places in ordinary text where a rated word stands that belongs to exactly one class of substitutes (substitutes.ts), with
  * the words that could stand there instead. After "a" and "an" only words that take the same article fit. The minimal
- * counterpart of the published construction, in which a language model rewrites the sentence.
+ * counterpart of the published construction, in which a language model rewrites the sentence (rewriting.ts).
+ *
+ * @param published only the places of published-places.ts
  */
 export function slotsOfTexts(
   texts: readonly string[],
   ratings: Ratings,
+  published: StrongWords | null = null,
 ): { slots: Slot[]; withoutContext: number } {
   const classes = WORD_CLASSES.map((wordClass) => ratedBy(wordClass, ratings));
   const classOf = new Map<string, RatedClass | 'several'>();
@@ -20,8 +24,11 @@ export function slotsOfTexts(
   const slots: Slot[] = [];
   let withoutContext = 0;
   texts.forEach((text, document) => {
-    for (const sentence of sentences(text)) {
-      for (const match of sentence.matchAll(/[\p{L}][\p{L}'’-]*/gu)) {
+    const all = sentences(text);
+    for (const sentence of published ? all.slice(0, 1) : all) {
+      const target = published && publishedTarget(sentence, ratings, published);
+      for (const match of sentence.matchAll(WORD)) {
+        if (published && match.index !== target) continue;
         const found = classOf.get(match[0]);
         if (!found || found === 'several') continue;
         const prefix = sentence.slice(0, match.index);
@@ -31,7 +38,7 @@ export function slotsOfTexts(
           continue;
         }
         if (found.after && !found.after.has(previous)) continue;
-        const fits = articleFilter(previous);
+        const fits = articleFits(prefix);
         slots.push({
           document,
           prefix,
@@ -72,7 +79,9 @@ export function takesAn(word: string): boolean {
   return VOWEL_SOUND.test(word) || (/^[aeiou]/.test(word) && !CONSONANT_SOUND.test(word));
 }
 
-function articleFilter(previous: string): (word: string) => boolean {
+/** Which words can follow a text: any, unless it ends with an article. */
+export function articleFits(prefix: string): (word: string) => boolean {
+  const previous = /([\p{L}'’]+)\s+$/u.exec(prefix)?.[1]?.toLowerCase();
   if (previous === 'a') return (word) => !takesAn(word);
   if (previous === 'an') return takesAn;
   return () => true;

@@ -16,8 +16,10 @@ const feature = (tokens: string[], activations: number[]): Feature => ({
   density: 0.1,
   max: 4,
   mean: 0.1,
-  examples: [{ tokens, activations, quantile: 1 }],
+  examples: [{ tokens, activations, quantile: 1, text: 0, draw: 'top' }],
   heldOut: [],
+  silent: [],
+  hard: [],
 });
 
 test('what share of the activation falls on rated words decides', () => {

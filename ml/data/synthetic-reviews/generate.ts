@@ -23,7 +23,8 @@ export interface SyntheticReviewOptions {
   scatter: number;
 }
 
-interface Context {
+/** What a sentence is made from. */
+export interface Context {
   words: RatedWords;
   draws: RandomStream;
   sentiment: number;
@@ -52,9 +53,9 @@ function review(options: SyntheticReviewOptions, words: RatedWords, draws: Rando
   const count = fewest + draws.integer(most - fewest + 1);
   const sentences = Array.from({ length: count - 1 }, () => {
     if (draws.uniform() < options.neutral) return expand(draws.choice(NEUTRAL), context, {});
-    return draws.uniform() < 0.12 ? about(CONTRAST, context) : about(FEELING, context);
+    return draws.uniform() < 0.12 ? expandAbout(CONTRAST, context) : expandAbout(FEELING, context);
   });
-  sentences.push(about(CLOSING, context));
+  sentences.push(expandAbout(CLOSING, context));
   return {
     text: sentences.map(capitalise).join(' '),
     label: sentiment > 0 ? 'positive' : 'negative',
@@ -68,7 +69,8 @@ interface Subjects {
   aspect2?: { name: string; feeling: number };
 }
 
-function about(patterns: readonly string[], context: Context): string {
+/** A sentence of one of the patterns, about aspects that are drawn. */
+export function expandAbout(patterns: readonly string[], context: Context): string {
   const { draws } = context;
   const names = Object.keys(ASPECTS);
   const order = draws.permutation(names.length);
@@ -123,4 +125,4 @@ function fill(name: string, context: Context, subjects: Subjects): string {
   return words.felt(wordClass as ClassName, sign === '-' ? -feeling : feeling, draws);
 }
 
-const capitalise = (sentence: string) => sentence.charAt(0).toUpperCase() + sentence.slice(1);
+export const capitalise = (sentence: string) => sentence.charAt(0).toUpperCase() + sentence.slice(1);

@@ -43,6 +43,14 @@ export class RatedWords {
     return (words[sums.findIndex((sum) => sum > at)] ?? (words.at(-1) as { word: string })).word;
   }
 
+  /** All words of a class that the ratings put on one side. */
+  all(name: ClassName, member: 'positive' | 'neutral' | 'negative'): readonly string[] {
+    if (member === 'neutral') return this.neutral.get(name) ?? [];
+    return (this.rated.get(name) ?? [])
+      .filter(({ value }) => value > 0 === (member === 'positive'))
+      .map(({ word }) => word);
+  }
+
   unrated(name: ClassName, draws: RandomStream): string {
     return draws.choice(this.neutral.get(name) ?? []);
   }

@@ -19,10 +19,16 @@ export class CompressedRows {
     this.rows = rows;
     this.columns = columns;
     let count = 0;
-    for (let i = 0; i < data.length; i++) if (data[i] !== 0) count++;
-    const sparse = count < SPARSE * data.length;
+    const enough = SPARSE * data.length;
+    for (let i = 0; i < data.length && count < enough; i++) if (data[i] !== 0) count++;
+    const sparse = count < enough;
     this.starts = new Int32Array(rows + 1);
-    this.values = sparse ? new Float64Array(count) : Float64Array.from(data);
+    // Dense rows are only read: a copy of what is in double precision already would be half of a fit's memory.
+    this.values = sparse
+      ? new Float64Array(count)
+      : data instanceof Float64Array
+        ? data
+        : new Float64Array(data);
     this.indices = sparse ? new Int32Array(count) : null;
     if (!this.indices) {
       for (let i = 0; i <= rows; i++) this.starts[i] = i * columns;
@@ -40,6 +46,51 @@ export class CompressedRows {
     }
   }
 
+  /** Whether most entries are non-zero. */
+  get dense(): boolean {
+    return this.indices === null;
+  }
+
+  /**
+   * out += sum_i factor(i, x_i . v) x_i, with each row read from memory once; `factor` is asked in the order of rows. Dense
+   * rows go four at a time: four sums that do not wait for each other, and a quarter of the traffic of `out`.
+   */
+  accumulate(v: Float64Array, factor: (row: number, product: number) => number, out: Float64Array): void {
+    const blocks = this.dense ? this.rows - (this.rows % 4) : 0;
+    for (let i = 0; i < blocks; i += 4) this.fourDense(i, v, factor, out);
+    for (let i = blocks; i < this.rows; i++) this.add(i, factor(i, this.dot(i, v)), out);
+  }
+
+  private fourDense(
+    i: number,
+    v: Float64Array,
+    factor: (row: number, product: number) => number,
+    out: Float64Array,
+  ): void {
+    const { values, columns } = this;
+    const [p, q, r, t] = [i * columns, (i + 1) * columns, (i + 2) * columns, (i + 3) * columns];
+    let [a, b, c, d] = [0, 0, 0, 0];
+    for (let j = 0; j < columns; j++) {
+      const x = v[j] as number;
+      a += (values[p + j] as number) * x;
+      b += (values[q + j] as number) * x;
+      c += (values[r + j] as number) * x;
+      d += (values[t + j] as number) * x;
+    }
+    a = factor(i, a);
+    b = factor(i + 1, b);
+    c = factor(i + 2, c);
+    d = factor(i + 3, d);
+    for (let j = 0; j < columns; j++) {
+      out[j] =
+        (out[j] as number) +
+        a * (values[p + j] as number) +
+        b * (values[q + j] as number) +
+        c * (values[r + j] as number) +
+        d * (values[t + j] as number);
+    }
+  }
+
   /** x_i . v */
   dot(i: number, v: Float64Array): number {
     const { values, indices } = this;
@@ -53,7 +104,7 @@ export class CompressedRows {
   }
 
   /** out += factor x_i */
-  add(i: number, factor: number, out: Float64Array): void {
+  private add(i: number, factor: number, out: Float64Array): void {
     const { values, indices } = this;
     const start = this.starts[i] as number;
     const end = this.starts[i + 1] as number;

@@ -90,8 +90,8 @@ function predictedOf({ rows }: ProbeFile, { predictions }: Fit, calibrated: numb
 }
 
 function requireFormat({ format, role, method }: ProbeFile): void {
-  if (format === 2) return;
-  throw new ComputeError('bad-data', `the ${role} ${method} probe has format ${format}, not 2`, {
+  if (format === 3) return;
+  throw new ComputeError('bad-data', `the ${role} ${method} probe has format ${format}, not 3`, {
     hint: 'fit the probes again',
   });
 }

@@ -9,6 +9,7 @@ import { type Cell, cellName, cellsOf, findCell } from './cells.ts';
 import { type Chance, chanceOf, chanceOfGap } from './chance.ts';
 import { indexWords } from './drawn-words.ts';
 import { CellMeasures, MEASURES, type Measure } from './measures.ts';
+import { SelectivityMeasure } from './selectivity.ts';
 
 /**
  * Everything that is said of the probes: measures with intervals by a bootstrap that draws word families (BCa), the chance
@@ -33,7 +34,7 @@ export interface EvaluatedCell {
   /** By measure; null without permutations, or where the measure is not kept of them. */
   chances: Record<Measure, Chance | null>;
   /** Tau of the truth less that of control tasks, on words that were fitted; null without control tasks. */
-  selectivity: number | null;
+  selectivity: Estimate | null;
   /** Words read, over all seeds. */
   words: number;
 }
@@ -67,14 +68,16 @@ export function evaluateProbes(files: readonly ProbeFile[], options: EvaluationO
   const index = indexWords(cells);
   const pairs = gapsOf(cells);
   const measures = cells.map((cell) => new CellMeasures(cell, index));
+  const selectivities = cells.map((cell) => new SelectivityMeasure(cell, index));
   const M = MEASURES.length;
+  const selective = (cells.length + pairs.length) * M;
   const position = new Map(cells.map((cell, c) => [cellName(cell), c * M]));
   const at = (cell: Cell) => position.get(cellName(cell)) as number;
 
   let drawn = 0;
   const estimates = bootstrapMany(
     index.words.length,
-    (cells.length + pairs.length) * M,
+    selective + cells.length,
     (rows, out) => {
       measures.forEach((measure, c) => {
         measure.measure(rows, out, c * M);
@@ -83,6 +86,9 @@ export function evaluateProbes(files: readonly ProbeFile[], options: EvaluationO
         for (let m = 0; m < M; m++) {
           out[(cells.length + p) * M + m] = (out[at(of) + m] as number) - (out[at(minus) + m] as number);
         }
+      });
+      selectivities.forEach((selectivity, c) => {
+        out[selective + c] = selectivity.defined ? selectivity.measure(rows) : Number.NaN;
       });
       if (++drawn % 50 === 0) options.onProgress?.(Math.min(1, drawn / (1.25 * options.replicates)));
     },
@@ -96,7 +102,9 @@ export function evaluateProbes(files: readonly ProbeFile[], options: EvaluationO
   );
   const recordAt = (slot: number) => byMeasure((_, m) => estimates[slot * M + m] as Estimate);
 
-  const evaluatedCells = cells.map((cell, c) => evaluated(cell, recordAt(c)));
+  const evaluatedCells = cells.map((cell, c) =>
+    evaluated(cell, recordAt(c), selectivities[c]?.defined ? (estimates[selective + c] as Estimate) : null),
+  );
   const gaps = [
     ...pairs.map((pair, p): Gap => {
       const measures = recordAt(cells.length + p);
@@ -116,7 +124,11 @@ export function evaluateProbes(files: readonly ProbeFile[], options: EvaluationO
   };
 }
 
-function evaluated(cell: Cell, measures: Record<Measure, Estimate>): EvaluatedCell {
+function evaluated(
+  cell: Cell,
+  measures: Record<Measure, Estimate>,
+  selectivity: Estimate | null,
+): EvaluatedCell {
   const [only] = cell.runs;
   const single = cell.runs.length === 1 && only ? only.reading : null;
   const onScale = !cell.method.startsWith('logistic') && cell.control === 'none';
@@ -129,7 +141,7 @@ function evaluated(cell: Cell, measures: Record<Measure, Estimate>): EvaluatedCe
       : null,
     rSquared: onScale ? r2.reduce((sum, value) => sum + value, 0) / r2.length : null,
     chances: byMeasure((measure) => chanceOf(cell, measure, measures[measure].value)),
-    selectivity: selectivityOf(cell),
+    selectivity,
     words: new Set(cell.runs.flatMap(({ reading }) => reading.words)).size,
   };
 }
@@ -178,15 +190,6 @@ function aboveChance({ cell, measures, chances }: EvaluatedCell): Gap[] {
       pValueAdjusted: null,
     },
   ];
-}
-
-function selectivityOf({ runs }: Cell): number | null {
-  const all = runs.flatMap(({ controlTask }) => {
-    const tau = controlTask?.control.tau.filter(Number.isFinite) ?? [];
-    if (!controlTask || tau.length === 0) return [];
-    return [controlTask.truth.tau - tau.reduce((sum, value) => sum + value, 0) / tau.length];
-  });
-  return all.length === 0 ? null : all.reduce((sum, value) => sum + value, 0) / all.length;
 }
 
 function byMeasure<T>(of: (measure: Measure, m: number) => T): Record<Measure, T> {

@@ -64,7 +64,8 @@ export function probeMetrics(evaluation: Evaluation): Record<string, ProbeMetric
       put(`${name}_${role}`, entry && withChance(entry, measure));
     }
   }
-  if (tuned?.selectivity != null) put('selectivity_tuned', { value: tuned.selectivity });
+  put('selectivity_tuned', tuned?.selectivity ?? undefined);
+  put('selectivity_base', cellAt('base', main)?.selectivity ?? undefined);
   put('tau_layer_0_tuned', withChance(cellAt('tuned', 'layer-0')));
   put('tau_untrained_tuned', cellAt('tuned', main, 'corrected', 'untrained')?.measures.tau);
   if (tuned?.rSquared != null)

@@ -144,13 +144,11 @@ export function mainTable(evaluation: Evaluation, switches: readonly Switch[]): 
         format: 'number',
         definition: '1 - squared errors / squared deviations from the mean value, over words.',
       },
-      {
-        key: 'selectivity',
-        label: 'selectivity',
-        format: 'number',
-        definition:
-          'Tau-b on words that were fitted, minus the mean tau-b when each word has the value of another at random (control task; Hewitt and Liang, 2019). Near 0: the probe remembers words, whatever they are worth.',
-      },
+      measureColumn(
+        'selectivity',
+        'selectivity',
+        'Tau-b on words that were fitted, minus the mean tau-b when each word has the value of another at random (control task; Hewitt and Liang, 2019), both on the same words. Near 0: the probe remembers words, whatever they are worth.',
+      ),
     ],
     rows: [...rows, ...published],
   };
@@ -178,7 +176,7 @@ function cellRow({
     ...withInterval('tau_negative', measures.tauNegative),
     ...withInterval('sign_accuracy', measures.signAccuracy),
     r_squared: finite(rSquared),
-    selectivity: finite(selectivity),
+    ...(selectivity ? withInterval('selectivity', selectivity) : { selectivity: null }),
   };
 }
 

@@ -16,7 +16,7 @@ export const elasticNet = (l1Ratio: number): Learner => ({
   classifies: false,
   usualPenalty: 1,
   chooser(X, groups) {
-    return (targets, rough) => {
+    const choose = (targets: ArrayLike<number>, rough: boolean) => {
       const options = { l1Ratio, tolerance: rough ? ROUGH : FINE };
       const largest = largestAlpha(X, targets, l1Ratio) || 1;
       const alphas = geometric(largest, SMALLEST * largest, CANDIDATES);
@@ -31,6 +31,10 @@ export const elasticNet = (l1Ratio: number): Learner => ({
       const best = leastLoss(left, (prediction, row) => (prediction - (targets[row] as number)) ** 2);
       const path = elasticNetPath(X, targets, alphas.slice(0, best + 1), options);
       return { probe: path[best] as (typeof path)[number], penalty: alphas[best] as number };
+    };
+    return {
+      choose: (targets) => choose(targets, false),
+      controls: (all) => all.map((targets) => choose(targets, true).probe),
     };
   },
   at: (X, penalty) => (targets, rough) => {

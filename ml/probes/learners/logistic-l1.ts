@@ -18,7 +18,7 @@ export const logisticL1: Learner = {
   classifies: true,
   usualPenalty: 1,
   chooser(X, groups) {
-    return (targets, rough) => {
+    const choose = (targets: ArrayLike<number>, rough: boolean) => {
       const labels = signs(targets);
       const smallest = smallestC(X, labels);
       const Cs = geometric(smallest, LARGEST * smallest, CANDIDATES);
@@ -36,6 +36,10 @@ export const logisticL1: Learner = {
       });
       const path = logisticL1Path(X, labels, Cs.slice(0, best + 1), { tolerance: rough ? ROUGH : FINE });
       return { probe: path[best] as (typeof path)[number], penalty: Cs[best] as number };
+    };
+    return {
+      choose: (targets) => choose(targets, false),
+      controls: (all) => all.map((targets) => choose(targets, true).probe),
     };
   },
   at: (X, penalty) => (targets, rough) => {

@@ -1,5 +1,7 @@
 import type { Matrix } from '../algebra/matrix.ts';
+import type { LinearProbe } from '../linear-probe.ts';
 import { fitLogistic, ROUGH_TOLERANCE } from '../logistic.ts';
+import { fitLogisticBatch } from '../logistic-batch.ts';
 import { PrincipalScores } from '../principal-scores.ts';
 import { RidgePath } from '../ridge-path.ts';
 import type { Learner } from './types.ts';
@@ -14,17 +16,25 @@ export const logistic: Learner = {
   chooser(X, groups) {
     const principal = new PrincipalScores(X);
     const path = new RidgePath(principal, groups);
-    return (targets, rough) => {
-      const C = 4 / path.fit(Array.from(targets, Math.sign)).alpha;
-      const { coefficients, intercept } = fitSigns(principal.scores, targets, C, rough);
-      return { probe: principal.probe(coefficients, intercept), penalty: C };
+    const penaltyOf = (targets: ArrayLike<number>) => 4 / path.fit(Array.from(targets, Math.sign)).alpha;
+    const onInputs = ({ coefficients, intercept }: LinearProbe) => principal.probe(coefficients, intercept);
+    return {
+      choose(targets) {
+        const C = penaltyOf(targets);
+        return { probe: onInputs(fitSigns(principal.scores, targets, C)), penalty: C };
+      },
+      controls(all) {
+        const problems = all.map((targets) => ({ labels: signsOf(targets), C: penaltyOf(targets) }));
+        return fitLogisticBatch(principal.scores, problems, { tolerance: ROUGH_TOLERANCE }).map(onInputs);
+      },
     };
   },
   at: (X, penalty) => (targets, rough) => fitSigns(X, targets, penalty, rough),
   perRow: (penalty, from, to) => (penalty * from) / to,
 };
 
+const signsOf = (targets: ArrayLike<number>) => Array.from(targets, (value) => Number(value > 0));
+
 function fitSigns(X: Matrix, targets: ArrayLike<number>, C: number, rough?: boolean) {
-  const labels = Array.from(targets, (value) => Number(value > 0));
-  return fitLogistic(X, labels, { C, ...(rough ? { tolerance: ROUGH_TOLERANCE } : {}) });
+  return fitLogistic(X, signsOf(targets), { C, ...(rough ? { tolerance: ROUGH_TOLERANCE } : {}) });
 }

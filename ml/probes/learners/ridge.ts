@@ -9,10 +9,11 @@ export const ridge: Learner = {
   usualPenalty: 1,
   chooser(X, groups) {
     const path = new RidgePath(new PrincipalScores(X), groups);
-    return (targets) => {
+    const choose = (targets: ArrayLike<number>) => {
       const { probe, alpha } = path.fit(targets);
       return { probe, penalty: alpha };
     };
+    return { choose, controls: (all) => all.map((targets) => choose(targets).probe) };
   },
   at: (X, penalty) => ridgeSolver(X, penalty),
   perRow: (penalty, from, to) => (penalty * to) / from,

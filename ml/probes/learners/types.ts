@@ -24,7 +24,8 @@ export interface Learner {
 /** @param rough close enough for a control of which only a rank or a sign is read */
 export type Fitter = (targets: ArrayLike<number>, rough?: boolean) => LinearProbe;
 
-export type Chooser = (
-  targets: ArrayLike<number>,
-  rough?: boolean,
-) => { probe: LinearProbe; penalty: number };
+export interface Chooser {
+  choose(targets: ArrayLike<number>): { probe: LinearProbe; penalty: number };
+  /** The same for many targets, roughly. */
+  controls(all: readonly ArrayLike<number>[]): LinearProbe[];
+}

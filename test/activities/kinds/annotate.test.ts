@@ -17,6 +17,7 @@ const HOSTILE = '</script><img src=x onerror="window.broken = 1"> & "quotes"';
 const scratch = mkdtempSync(join(tmpdir(), 'annotate-'));
 const set: FeatureSet = {
   labeller: { type: 'lexicon', name: 'vader', note: '' },
+  ...{ protocol: 'corrected', prompt: 'modern', split: { explaining: 1, scoring: 1 } },
   dictionaries: [],
   features: [...WORDS.map((word, i) => describedFeature(i, word)), describedFeature(10, HOSTILE)],
 };

@@ -1,10 +1,5 @@
 import { expect, test } from 'vitest';
-import {
-  ActivationSurvey,
-  candidates,
-  chooseExamples,
-  exampleWindow,
-} from '../../../ml/features/examples.ts';
+import { ActivationSurvey, candidates } from '../../../ml/features/examples.ts';
 import { evenlyRandom, matchedRandom } from '../../../ml/features/matched.ts';
 import { stream } from '../../../ml/random/stream.ts';
 
@@ -36,32 +31,33 @@ test('a survey counts densities and means over all positions and ranks texts by 
     { text: 8, peak: 5 },
     { text: 7, peak: 3 },
   ]);
-  expect(candidates(survey, 1, 0.5)).toEqual([1]); // feature 0 is active at three of four positions
-  expect(candidates(survey, 2, 1)).toEqual([0]); // feature 1 is active in one text only
 });
 
-test('examples for showing and for scoring never overlap, and the strongest are shown', () => {
-  for (const active of [1, 5, 9, 20, 200]) {
-    const { shown, heldOut } = chooseExamples(active, 10, stream(0, `examples.${active}`));
-    expect(new Set([...shown, ...heldOut]).size).toBe(shown.length + heldOut.length);
-    expect(shown.slice(0, Math.min(5, active))).toEqual(
-      Array.from({ length: Math.min(5, active) }, (_, i) => i),
+test('candidates are active in texts of both sorts, often enough and not everywhere', () => {
+  const survey = new ActivationSurvey(3);
+  const rows = [
+    [1, 1, 0],
+    [1, 0, 2],
+  ];
+  for (let text = 0; text < 4; text++)
+    survey.add(
+      text,
+      encoded(
+        text === 3
+          ? [...rows, [0, 0, 0]]
+          : [
+              [1, 0, text],
+              [0, 0, 0],
+            ],
+      ),
     );
-    expect(Math.max(...shown, ...heldOut)).toBeLessThan(active);
-    if (active >= 20) expect([shown.length, heldOut.length]).toEqual([10, 10]);
-  }
-});
-
-test('shown examples reach over all quantiles, not only the top', () => {
-  const { shown } = chooseExamples(100, 10, stream(3, 'spread'));
-  expect(Math.max(...shown)).toBeGreaterThan(75);
-});
-
-test('a window holds the peak and keeps activations aligned with tokens', () => {
-  const rows = Array.from({ length: 60 }, (_, t) => [t === 40 ? 9 : 0.5]);
-  const window = exampleWindow(encoded(rows), 0, 1, 1, 3);
-  expect(window.tokens).toEqual(['t37', 't38', 't39', 't40', 't41', 't42', 't43']);
-  expect(window.activations).toEqual([0.5, 0.5, 0.5, 9, 0.5, 0.5, 0.5]);
+  const scoring = [false, true, false, true];
+  const of = (minimumTexts: number, maximumDensity: number, split = scoring) =>
+    candidates(survey, { minimumTexts, maximumDensity }, split);
+  expect(of(1, 1)).toEqual([0, 2]); // latent 1 is active in a text for scoring only
+  expect(of(4, 1)).toEqual([0]);
+  expect(of(1, 0.5)).toEqual([2]);
+  expect(of(1, 1, [true, true, true, true])).toEqual([]);
 });
 
 test('matched random features are as many, as active, alive, and none of those flagged', () => {

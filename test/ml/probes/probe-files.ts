@@ -20,6 +20,7 @@ export function syntheticProbe(options: {
   protocol?: Protocol;
   representations?: Representation[];
   shuffles?: number;
+  controlTasks?: number;
 }): ProbeFile {
   const {
     role,
@@ -27,6 +28,7 @@ export function syntheticProbe(options: {
     protocol = 'corrected',
     representations = ['sae'],
     shuffles = 20,
+    controlTasks = 0,
   } = options;
   const { seed } = options.data;
   const data = syntheticProbeData(options.data);
@@ -36,14 +38,14 @@ export function syntheticProbe(options: {
     const common = { method, learner, control, seed, shuffles, name: representation } as const;
     const { probe: _, ...fit } =
       protocol === 'corrected'
-        ? fitCorrected(data.features, data.rows, { ...common, controlTasks: 0 })
+        ? fitCorrected(data.features, data.rows, { ...common, controlTasks })
         : fitFaithful(data.features, data.rows, common);
     return { representation, control, features: data.features.columns, ...fit };
   });
   const read = protocol === 'corrected' ? data.rows : data.rows.filter(({ split }) => split === 'test');
   const column = <K extends keyof ProbeRow>(key: K): ProbeRow[K][] => read.map((row) => row[key]);
   return {
-    format: 2,
+    format: 3,
     role,
     method,
     protocol,
