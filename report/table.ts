@@ -79,7 +79,7 @@ export function renderTable(block: TableBlock, below: Html | null = null): Html 
   const rest = table.rows.slice(fold, MOST_ROWS);
   return html`<section class="table" id="table-${table.id}"><h3>${table.title}</h3><p class="lead">${prose(table.caption)}</p>${rowsOf(block, shown)}${
     rest.length > 0 &&
-    html`<details><summary>${formatInteger(rest.length)} more rows</summary>${rowsOf(block, rest)}</details>`
+    html`<details><summary>${formatInteger(rest.length)} more ${rest.length === 1 ? 'row' : 'rows'}</summary>${rowsOf(block, rest)}</details>`
   }${left(table)}${below}${
     defined.length > 0 &&
     html`<details class="defines"><summary>Definitions</summary><dl class="definitions">${defined.map(

@@ -1,6 +1,6 @@
 export interface CurveFigure {
   rows: readonly Record<string, unknown>[];
-  x: { field: string; title: string };
+  x: { field: string; title: string; log?: boolean };
   /** One panel each, three side by side. */
   panels: readonly { field: string; title: string; reference?: number }[];
   /** Colours the lines. */
@@ -25,7 +25,12 @@ function curvePanel(panel: CurveFigure['panels'][number], { x, series }: CurveFi
   const line = {
     mark: { type: 'line' },
     encoding: {
-      x: { field: x.field, type: 'quantitative', title: x.title },
+      x: {
+        field: x.field,
+        type: 'quantitative',
+        title: x.title,
+        ...(x.log && { scale: { type: 'log' }, axis: { tickCount: 4, format: '~g' } }),
+      },
       y: { field: panel.field, type: 'quantitative', title: panel.title, scale: { zero: false } },
       ...(series && {
         color: {

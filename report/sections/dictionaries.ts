@@ -4,6 +4,7 @@ import { labelOf, type ReportPoint, type ReportRun } from '../run.ts';
 import type { Block, Section } from '../types.ts';
 import { comparisonBlocks } from './dictionary-comparison.ts';
 import { densityBlocks } from './dictionary-density.ts';
+import { type DictionaryPoint, dictionaryDigest, dictionaryPoints } from './dictionary-points.ts';
 import { sweepBlocks } from './dictionary-sweeps.ts';
 import { trainingBlocks } from './dictionary-training.ts';
 import { metricsTable } from './metrics.ts';
@@ -16,7 +17,8 @@ export function dictionariesSection(run: ReportRun): Section | undefined {
   if (trained.length + evaluated.length + run.accepted('sae.compare').length === 0) return undefined;
   const blocks: Block[] = [];
   const points = evaluated.length > 0 ? evaluated : trained;
-  const rows = points.flatMap((point) => frontierRow(run, point));
+  const trainings = new Map(dictionaryPoints(run).map((trained) => [trained.digest, trained]));
+  const rows = points.flatMap((point) => frontierRow(run, point, trainings));
   if (rows.length > 0) {
     blocks.push({
       type: 'figure',
@@ -31,7 +33,7 @@ export function dictionariesSection(run: ReportRun): Section | undefined {
         x: { field: 'l0', title: 'L0: active features a position' },
         y: { field: 'fvu', title: 'FVU' },
         colour: { field: 'variant', title: 'variant' },
-        text: 'layer',
+        ...(rows.length > MOST_WRITTEN ? { shape: { field: 'layer', title: 'layer' } } : { text: 'layer' }),
       }),
     });
   }
@@ -51,11 +53,21 @@ export function dictionariesSection(run: ReportRun): Section | undefined {
   };
 }
 
-function frontierRow(run: ReportRun, point: ReportPoint): Record<string, Json>[] {
+/** More dots than this are told apart by their shapes: names would lie on top of each other. */
+const MOST_WRITTEN = 8;
+
+function frontierRow(
+  run: ReportRun,
+  point: ReportPoint,
+  trainings: ReadonlyMap<string | undefined, DictionaryPoint>,
+): Record<string, Json>[] {
   const l0 = run.metric(point, 'l0');
   const fvu = run.metric(point, 'fvu');
   if (!l0 || !fvu) return [];
-  const { layer, variant } = point.axes;
+  // What was evaluated is as its training says; of a dictionary from elsewhere only the axes tell.
+  const trained = trainings.get(dictionaryDigest(point));
+  const layer = trained?.layer ?? point.axes.layer;
+  const variant = trained?.variant ?? point.axes.variant;
   return [
     {
       label: labelOf(point),

@@ -4,6 +4,7 @@ import type { ReportPoint, ReportRun } from '../run.ts';
 /** A trained dictionary with the best numbers that the run has of it. */
 export interface DictionaryPoint {
   point: ReportPoint;
+  digest: string | undefined;
   /** Resolved parameters of its training. */
   params: Record<string, Json>;
   layer: number;
@@ -17,16 +18,17 @@ export interface DictionaryPoint {
 export function dictionaryPoints(run: ReportRun): DictionaryPoint[] {
   const evaluations = new Map(
     run.accepted('sae.evaluate').flatMap((point) => {
-      const digest = digestOf(asObject(point.record.params).dictionary);
+      const digest = dictionaryDigest(point);
       return digest ? [[digest, point.record.metrics] as const] : [];
     }),
   );
   return run.accepted('sae.train').map((point) => {
     const params = asObject(point.record.params);
-    const digest = digestOf(point.record.outputs.sae as Json | undefined);
+    const digest = dictionaryDigest(point);
     const found = digest === undefined ? undefined : evaluations.get(digest);
     return {
       point,
+      digest,
       params,
       layer: Number(params.layer),
       variant: String(params.variant),
@@ -35,6 +37,10 @@ export function dictionaryPoints(run: ReportRun): DictionaryPoint[] {
     };
   });
 }
+
+/** Of the dictionary that a point trained, or else read. */
+export const dictionaryDigest = ({ record }: ReportPoint): string | undefined =>
+  digestOf(record?.outputs.sae as Json | undefined) ?? digestOf(asObject(record?.params).dictionary);
 
 /** Which texts the numbers are of. */
 export const measuredOn = (points: readonly DictionaryPoint[]): string =>

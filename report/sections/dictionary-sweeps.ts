@@ -8,6 +8,8 @@ import { type DictionaryPoint, dictionaryPoints, grouped, measuredOn } from './d
 
 /** Fewer values of the weight are no sweep. */
 const FEWEST_WEIGHTS = 3;
+/** Weights that span more than this are shown on a logarithmic axis. */
+const MOST_LINEAR = 20;
 /** Variants with an L1 penalty and a decoder of its own: what l1-tied is set against. */
 const UNTIED = ['standard', 'april'];
 
@@ -20,10 +22,12 @@ export function sweepBlocks(run: ReportRun): Block[] {
 /** Figure 8: reconstruction and sparsity over the weight of the L1 penalty, averaged over layers and seeds. */
 function l1Blocks(points: readonly DictionaryPoint[]): Block[] {
   const swept = points.filter(({ params }) => typeof params.l1 === 'number');
-  const series = [...grouped(swept, seriesOf)].filter(
-    ([, members]) => new Set(members.map(({ params }) => params.l1)).size >= FEWEST_WEIGHTS,
+  const found = [...grouped(swept, (point) => seriesOf(point).join('; ')).values()].filter(
+    (members) => new Set(members.map(({ params }) => params.l1)).size >= FEWEST_WEIGHTS,
   );
-  if (series.length === 0) return [];
+  if (found.length === 0) return [];
+  const { names, common } = shortNames(found.map((members) => seriesOf(members[0] as DictionaryPoint)));
+  const series = found.map((members, i) => [names[i] as string, members] as const);
   const rows = series
     .flatMap(([name, members]) =>
       [...grouped(members, ({ params }) => String(params.l1))].map(([l1, own]) => ({
@@ -35,16 +39,21 @@ function l1Blocks(points: readonly DictionaryPoint[]): Block[] {
     )
     .sort((a, b) => a.l1 - b.l1);
   const used = series.flatMap(([, members]) => members);
+  const weights = rows.map(({ l1 }) => l1);
   return [
     {
       type: 'figure',
       id: 'l1-sweep',
       from: used.map(({ point }) => point),
       title: 'The weight of the L1 penalty (the paper’s figure 8)',
-      caption: `Mean over ${layersOf(used)} on ${measuredOn(used)}: squared error, over all elements, and active features a position, in hundreds as published. FVU is the error as a share of the variance, which other layers and models can be compared by.`,
+      caption: `Mean over ${layersOf(used)} on ${measuredOn(used)}: squared error, over all elements, and active features a position, in hundreds as published. FVU is the error as a share of the variance, which other layers and models can be compared by.${allOf(common)}`,
       spec: curveFigure({
         rows,
-        x: { field: 'l1', title: 'weight of the L1 penalty' },
+        x: {
+          field: 'l1',
+          title: 'weight of the L1 penalty',
+          log: Math.max(...weights) > MOST_LINEAR * Math.min(...weights),
+        },
         panels: [
           { field: 'mse', title: 'mean squared error' },
           { field: 'l0_scaled', title: 'L0 / 100' },
@@ -83,7 +92,7 @@ function tyingBlocks(points: readonly DictionaryPoint[]): Block[] {
     const shared = new Set(tied.map(({ layer }) => layer).filter((layer) => layersOfUntied.has(layer)));
     if (shared.size === 0) return [];
     const compared = [...tied, ...untied].filter(({ layer }) => shared.has(layer));
-    return [...grouped(compared, settingsOf)].map(([settings, own]) => ({
+    return [...grouped(compared, settingsKey)].map(([settings, own]) => ({
       settings,
       seed: (own[0] as DictionaryPoint).point.seed,
       tying: (own[0] as DictionaryPoint).variant === 'l1-tied' ? 'tied' : 'untied',
@@ -118,7 +127,7 @@ function layerBlocks(run: ReportRun, points: readonly DictionaryPoint[]): Block[
     const selected = readJson<DivergenceFile>(divergence, 'divergence', 'divergence.json')?.selected ?? [];
     const lowest = [...selected.keys()];
     if (selected.length === 0 || selected.every((layer) => lowest.includes(layer))) return [];
-    return [...grouped(points, settingsOf)].flatMap(([settings, members]) =>
+    return [...grouped(points, settingsKey)].flatMap(([settings, members]) =>
       [...grouped(members, ({ point }) => String(point.seed)).values()].flatMap((own) => {
         const of = (layers: readonly number[]) => own.filter(({ layer }) => layers.includes(layer));
         const whole = (layers: readonly number[]) =>
@@ -128,7 +137,7 @@ function layerBlocks(run: ReportRun, points: readonly DictionaryPoint[]): Block[
           { choice: 'moved most by tuning', layers: selected },
           { choice: 'lowest', layers: lowest },
         ].map(({ choice, layers }) => ({
-          settings: several ? `${labelOf(divergence)}: ${settings}` : settings,
+          settings: several ? `${settings}${SEPARATOR}layers of ${labelOf(divergence)}` : settings,
           seed: (own[0] as DictionaryPoint).point.seed,
           choice,
           layers: listed(layers),
@@ -178,13 +187,14 @@ function tableOf(
   from: readonly ReportPoint[],
 ): Block {
   const seeds = new Set(rows.map(({ seed }) => seed));
+  const { names, common } = shortNames(rows.map(({ settings }) => String(settings).split(SEPARATOR)));
   return {
     type: 'table',
     from,
     table: {
       id,
       title,
-      caption,
+      caption: `${caption}${allOf(common)}`,
       columns: [
         { key: 'settings', label: 'dictionaries of' },
         ...(seeds.size > 1 ? [{ key: 'seed', label: 'seed', format: 'integer' as const }] : []),
@@ -192,7 +202,7 @@ function tableOf(
         { key: 'layers', label: 'layers' },
         ...MEAN_COLUMNS,
       ],
-      rows,
+      rows: rows.map((row, i) => ({ ...row, settings: names[i] as string })),
     },
   };
 }
@@ -209,19 +219,32 @@ function means(points: readonly DictionaryPoint[]): Record<'mse' | 'l0_scaled' |
   return { mse: mean('mse'), l0_scaled: l0 === null ? null : l0 / 100, fvu: mean('fvu') };
 }
 
-/** Dictionaries that differ in nothing but layer, weight of the penalty and seed. */
-function seriesOf({ params, variant }: DictionaryPoint): string {
-  const { layer: _layer, l1: _l1, activations: _activations, variant: _variant, ...rest } = params;
-  const kept = Object.entries(rest).filter(([name]) =>
+/** What dictionaries share that differ in nothing but layer, weight of the penalty and seed. */
+function seriesOf({ params, variant }: DictionaryPoint): string[] {
+  const kept = Object.entries(params).filter(([name]) =>
     ['expansion', 'features', 'norm', 'protocol'].includes(name),
   );
   const named = kept.map(([name, value]) => `${name} ${canonicalJson(value)}`.replaceAll('"', ''));
-  return [sourceOf(params), variant, ...named].join(', ');
+  return [variant, sourceOf(params), ...named];
 }
 
-/** Dictionaries that differ in nothing but layer and seed. */
-const settingsOf = (point: DictionaryPoint): string =>
-  typeof point.params.l1 === 'number' ? `${seriesOf(point)}, l1 ${point.params.l1}` : seriesOf(point);
+/** What dictionaries share that differ in nothing but layer and seed. */
+const settingsOf = (point: DictionaryPoint): string[] =>
+  typeof point.params.l1 === 'number' ? [...seriesOf(point), `l1 ${point.params.l1}`] : seriesOf(point);
+
+const SEPARATOR = '; ';
+const settingsKey = (point: DictionaryPoint): string => settingsOf(point).join(SEPARATOR);
+
+/** Names without what all of them have in common, but the first part: the variant. */
+function shortNames(all: readonly string[][]): { names: string[]; common: string[] } {
+  const [first = [], ...others] = all;
+  const common = first.slice(1).filter((part) => others.every((parts) => parts.includes(part)));
+  const names = all.map((parts) => parts.filter((part) => !common.includes(part)).join(', '));
+  return { names, common };
+}
+
+const allOf = (common: readonly string[]): string =>
+  common.length === 0 ? '' : ` All: ${common.join(', ')}.`;
 
 /** The step that captured what a dictionary was trained on. */
 function sourceOf({ activations }: Record<string, Json>): string {

@@ -159,10 +159,10 @@ test('figure 8: means over layers of the evaluated numbers, a row a weight', () 
 test('table 11: tied and untied over the same layers, a row for each setting', () => {
   const { rows } = tableOf('tied-against-untied');
   expect(rows.map(({ tying, settings }) => `${tying}: ${settings}`)).toEqual([
-    'tied: acts, l1-tied, l1 0.0005',
-    'tied: acts, l1-tied, l1 0.001',
-    'tied: acts, l1-tied, l1 0.002',
-    'untied: acts, standard, l1 0.001',
+    'tied: l1-tied, l1 0.0005',
+    'tied: l1-tied, l1 0.001',
+    'tied: l1-tied, l1 0.002',
+    'untied: standard, l1 0.001',
   ]);
   for (const row of rows) expect(row).toMatchObject({ layers: '0, 1, 2, 3', dictionaries: 4 });
   expect(rows.map(({ mse }) => mse)).toEqual([1.25, 2.5, 5, 2.5]);
@@ -213,4 +213,47 @@ test('densities, comparisons and training curves are drawn, each sample as a who
   }
   expect(figureOf('feature-densities').caption).toContain('The first 9 of 16');
   expect(figureOf('dictionary-training-l1-tied').caption).not.toContain('The first');
+});
+
+test('what settings have in common is said once', () => {
+  expect(tableOf('tied-against-untied').caption).toMatch(/ All: acts\.$/);
+});
+
+test('an evaluation that does not say the variant shows that of its dictionary; many dots have shapes, not names', () => {
+  const points = LAYERS.flatMap((layer) => WEIGHTS.flatMap((l1) => dictionary(layer, 'l1-tied', l1)));
+  const unsaid = points.map((point) =>
+    point.kind === 'sae.evaluate' ? { ...point, axes: { layer: point.axes.layer as number } } : point,
+  );
+  const found = dictionariesSection(new ReportRun('run', {} as Plan, unsaid))!.blocks.find(
+    (block) => block.type === 'figure' && block.id === 'sparsity-reconstruction',
+  ) as Extract<Block, { type: 'figure' }>;
+  const { data, layer } = found.spec as { data: { values: { variant: string }[] }; layer: object[] };
+  expect(new Set(data.values.map(({ variant }) => variant))).toEqual(new Set(['l1-tied']));
+  expect(layer).toHaveLength(1);
+  expect(JSON.stringify(layer)).toContain('"shape"');
+});
+
+test('weights over several decades have a logarithmic axis', () => {
+  const wide = [1e-4, 1e-3, 1e-2].flatMap((l1) => dictionary(1, 'april', l1));
+  const { blocks: own } = dictionariesSection(new ReportRun('run', {} as Plan, wide))!;
+  const figure = (of: readonly Block[]) =>
+    of.find((block) => block.type === 'figure' && block.id === 'l1-sweep') as typeof found;
+  const found = figureOf('l1-sweep');
+  expect(JSON.stringify(figure(own).spec)).toContain('"log"');
+  expect(JSON.stringify(found.spec)).not.toContain('"log"');
+});
+
+test('tables of many points are one, each row saying whose it is', () => {
+  const table = { id: 'density', title: 'How often', caption: '', columns: [], rows: [{ share: 1 }] };
+  const many = Array.from({ length: 8 }, (_, layer) =>
+    accepted({ step: 'q', kind: 'sae.evaluate', axes: { layer }, files: { table: ['table.json', table] } }),
+  );
+  const tables = dictionariesSection(new ReportRun('run', {} as Plan, many))!.blocks.filter(
+    (block) => block.type === 'table' && block.table.id === 'density',
+  ) as Extract<Block, { type: 'table' }>[];
+  expect(tables).toHaveLength(1);
+  expect(tables[0]!.table.title).toBe('How often (8 points)');
+  expect(tables[0]!.table.rows.map((row) => row['-of'])).toEqual(
+    many.map(({ axes }) => `q layer=${axes.layer}`),
+  );
 });
