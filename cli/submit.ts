@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SearchAttributePair } from '@temporalio/common';
 import type { Plan } from '../compiler/plan/types.ts';
 import { recordRunStart, runIdOf } from '../worker/runs.ts';
@@ -23,6 +24,7 @@ export interface Submission {
 const MOST_PLAN_BYTES = 1_000_000;
 const PARALLELISM = 100;
 const HEARTBEAT_SECONDS = 30;
+const ATTRIBUTE_SECONDS = 30;
 
 /**
  * Starts the run of a plan, or finds that it runs already: the run's id comes from the plan, so that the same plan is never
@@ -75,17 +77,20 @@ export async function submit(
     searchAttributes,
     ...(recompute && { recompute }),
   };
-  await session.client.workflow.start('experiment', {
-    workflowId: runId,
-    taskQueue: WORKFLOW_QUEUE,
-    args: [input],
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    memo: { planDigest: plan.digest, spec: spec.path },
-    staticSummary: firstLine(plan.description || plan.name),
-    staticDetails: staticDetails(plan, spec.path, git),
-    ...(searchAttributes && { typedSearchAttributes: await attributes(plan, git) }),
-  });
+  const typedSearchAttributes = searchAttributes && (await attributes(plan, git));
+  await whenAttributesAreKnown(() =>
+    session.client.workflow.start('experiment', {
+      workflowId: runId,
+      taskQueue: WORKFLOW_QUEUE,
+      args: [input],
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      memo: { planDigest: plan.digest, spec: spec.path },
+      staticSummary: firstLine(plan.description || plan.name),
+      staticDetails: staticDetails(plan, spec.path, git),
+      ...(typedSearchAttributes && { typedSearchAttributes }),
+    }),
+  );
   return { runId, found: false };
 }
 
@@ -121,6 +126,21 @@ async function registerSearchAttributes(
       `Temporal does not let us register search attributes (${(error as Error).message}, code ${grpcCode(error)}); the run goes without them.`,
     );
     return false;
+  }
+}
+
+/** A cluster that has just been told of search attributes knows them when its frontends have read them again: in seconds. */
+async function whenAttributesAreKnown(start: () => Promise<unknown>): Promise<void> {
+  for (const until = Date.now() + ATTRIBUTE_SECONDS * 1000; ; await sleep(250)) {
+    try {
+      await start();
+      return;
+    } catch (error) {
+      const unknown = /no mapping defined for search attribute/i.test(
+        String((error as Error).cause ?? error),
+      );
+      if (!unknown || Date.now() > until) throw error;
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import pc from 'picocolors';
 import { count } from '../../compiler/diagnostics/count.ts';
 import type { Totals } from '../../compiler/estimate.ts';
 import type { Forecast, StepForecast } from '../../compiler/forecast.ts';
+import type { PaidCalls } from '../../compiler/paid-calls.ts';
 import type { PlanDiff } from '../../compiler/plan/diff.ts';
 import { shown } from '../../compiler/plan/diff.ts';
 import { axisLabel } from '../../compiler/plan/label.ts';
@@ -109,7 +110,7 @@ const clippedList = (texts: readonly string[]) =>
     ? texts.join(', ')
     : `${texts.slice(0, REASONS_SHOWN).join(', ')} and ${texts.length - REASONS_SHOWN} more`;
 
-function detailLines({ step, points }: StepForecast, all: boolean): string[] {
+function detailLines({ step, points, estimate }: StepForecast, all: boolean): string[] {
   const lines: string[] = [];
   for (const { name, values } of step.matrix?.axes ?? []) {
     const text = Array.isArray(values)
@@ -118,6 +119,7 @@ function detailLines({ step, points }: StepForecast, all: boolean): string[] {
     lines.push(pc.dim(`${name}: ${text}`));
   }
   if (step.search) lines.push(...searchLines(step.search).map((line) => pc.dim(line)));
+  if (estimate.paid) lines.push(paidLine(estimate.paid));
   if (!all) return lines;
   const words = {
     cached: 'cached',
@@ -133,6 +135,15 @@ function detailLines({ step, points }: StepForecast, all: boolean): string[] {
   }
   return lines;
 }
+
+/** What language models are asked, what it costs, and what it may cost at most. */
+function paidLine({ calls, promptTokens, completionTokens, price, cap }: PaidCalls): string {
+  const tokens = `${thousands(promptTokens)} prompt and ${thousands(completionTokens)} completion tokens`;
+  const text = `about ${count(Math.ceil(calls))} calls, ${tokens}: $${price.toFixed(2)} of at most $${cap.toFixed(2)}`;
+  return price > cap ? pc.yellow(`${text}; spend-cap will stop it`) : pc.dim(text);
+}
+
+const thousands = (tokens: number) => `${count(Math.ceil(tokens / 1000))} k`;
 
 /** What is tried, and how. */
 function searchLines({ space, sampler, pruner, objectives, trials, parallel, parts }: PlanSearch): string[] {
@@ -188,9 +199,10 @@ function totalLines({ steps, total, cached }: Forecast): string[] {
 }
 
 /** `3 min of work (0.0 GPU hours), $0.00 of paid calls, 1.5 GiB of memory`. */
-export function costText({ seconds, gpuHours, dollars, memoryBytes }: Totals): string {
+export function costText({ seconds, gpuHours, dollars, memoryBytes, paid }: Totals): string {
+  const caps = paid ? `, at most $${paid.cap.toFixed(2)} by their spend-caps` : '';
   const memory = `${(memoryBytes / 2 ** 30).toFixed(1)} GiB of memory for the largest point`;
-  return `${durationText(seconds)} of work on two cores, of which ${gpuHours.toFixed(gpuHours < 1 ? 2 : 1)} h on GPU workers; $${dollars.toFixed(2)} of paid calls; ${memory}`;
+  return `${durationText(seconds)} of work on two cores, of which ${gpuHours.toFixed(gpuHours < 1 ? 2 : 1)} h on GPU workers; $${dollars.toFixed(2)} of paid calls${caps}; ${memory}`;
 }
 
 export function durationText(seconds: number): string {

@@ -140,6 +140,29 @@ test('--json holds the whole plan', async () => {
   expect(total).toMatchObject({ points: 3, cached: 0 });
 });
 
+test('calls of language models are priced beforehand, step by step and against the caps', async () => {
+  const labeller = (model: string, cap: number) =>
+    `{ type: openai, model: ${model}, api-key: "\${{ secrets.KEY }}", spend-cap: ${cap}, batch: true }`;
+  const steps = `  acts: { uses: activations.capture, with: { model: "\${{ steps.base[10] }}", data: "\${{ steps.reviews }}", layers: [0] } }
+  sae: { uses: sae.train, with: { activations: "\${{ steps.acts }}", layer: 0, variant: topk } }
+  one:
+    uses: features.explain
+    with:
+      dictionaries: \${{ steps.sae }}
+      model: \${{ steps.base[10] }}
+      data: \${{ steps.reviews }}
+      labeller: ${labeller('gpt-4o-mini', 1)}
+  two: { uses: features.score, with: { explanations: "\${{ steps.one }}", labeller: ${labeller('gpt-4o', 0.5)} } }
+limits: { spend: 5 }
+`;
+  writeFileSync(file, SPEC + steps);
+  const { code, text, errors } = await run();
+  expect([code, errors]).toEqual([0, '']);
+  expect(text).toContain('about 30 calls, 75 k prompt and 2 k completion tokens: $0.01 of at most $1.00\n');
+  expect(text).toMatch(/completion tokens: \$\d\.\d\d of at most \$0\.50; spend-cap will stop it\n/);
+  expect(text).toContain('$0.51 of paid calls, at most $1.50 by their spend-caps;');
+});
+
 test('--against a git revision, a file or a saved plan says what was changed', async () => {
   const git = (...args: string[]) =>
     execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@b.c', ...args], {
