@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createActivities } from '../activities/index.ts';
@@ -12,6 +11,7 @@ import { writeJson } from './embedded/json-file.ts';
 import { embeddedLayout } from './embedded/layout.ts';
 import { withLock } from './embedded/lock.ts';
 import { currentBuild, findWorker, type WorkerFile } from './embedded/worker.ts';
+import { memoryBytes } from './memory.ts';
 import type { Settings } from './settings.ts';
 import { parseQueue, slotsOf } from './slots.ts';
 import type { TemporalTarget } from './target.ts';
@@ -48,7 +48,7 @@ export async function runWorker({ settings, queues, embedded }: WorkerRunOptions
       target: temporal,
       store,
       slots,
-      streams: new Streams({ directory, memoryBytes: totalmem(), kinds: KINDS }),
+      streams: new Streams({ directory, memoryBytes: memoryBytes(), kinds: KINDS }),
       workflowBundle: join(DIST, 'workflow-bundle.js'),
       logFile: layout.workerLog,
       connectSeconds: 30,
@@ -79,7 +79,10 @@ async function register(directory: string, file: WorkerFile): Promise<boolean> {
   });
 }
 
+/** The commit of this code: of a checkout, or what the build of an image was told (infra/docker). */
 function gitCommit(): string | undefined {
+  const told = process.env['PLUMBLINE_COMMIT'];
+  if (told) return told;
   try {
     const cwd = fileURLToPath(new URL('..', import.meta.url));
     return execFileSync('git', ['rev-parse', 'HEAD'], {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { freemem, totalmem } from 'node:os';
+import { freemem } from 'node:os';
+import { memoryBytes } from '../../worker/memory.ts';
 import type { Finding } from './finding.ts';
 import { bad, formatBytes, ok } from './finding.ts';
 
@@ -8,8 +9,7 @@ const QUICKSTART = 4e9;
 
 /** Memory that can be had without swapping: the kernel's estimate, within the container's limit. */
 export function memoryFinding(): Finding {
-  const limit = process.constrainedMemory?.() ?? 0;
-  const total = limit > 0 && limit < totalmem() ? limit : totalmem();
+  const total = memoryBytes();
   const available = Math.min(memAvailable() ?? freemem(), total);
   const facts = { total_bytes: total, available_bytes: available };
   const text = `${formatBytes(available)} available of ${formatBytes(total)}`;

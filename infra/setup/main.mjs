@@ -1,7 +1,7 @@
 // Makes a fresh machine ready: packages, native TensorFlow, Temporal, the build. Safe to run at any time, twice at once,
 // and after a kill; does only what is missing.
 //
-//   node infra/setup/main.mjs [--for test] [--again]
+//   node infra/setup/main.mjs [--for test] [--again] [--no-build]
 //
 // Only what an old Node can load is imported before its version is checked.
 import { demandNode } from './machine.mjs';

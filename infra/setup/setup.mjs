@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { browserSettled, provideBrowser } from './browser.mjs';
 import { lockFile } from './cache.mjs';
+import { deployToolsSettled, provideDeployTools } from './deploytools.mjs';
 import { noSpace, SetupFailure } from './failure.mjs';
 import { withLock } from './lock.mjs';
 import { packagesCurrent, providePackages } from './packages.mjs';
 import { createReport } from './report.mjs';
+import { provideS3Server, s3ServerSettled } from './s3server.mjs';
 import { currentTemporal, provideTemporal } from './temporal.mjs';
 import { currentEngine, engineWarning, provideTensorflow } from './tensorflow.mjs';
 import { currentTestServer, provideTestServer } from './testserver.mjs';
@@ -16,7 +18,8 @@ import { currentTestServer, provideTestServer } from './testserver.mjs';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
 /**
- * @param {string[]} args `--for test` provides what only the tests need; `--again` tries everything anew
+ * @param {string[]} args `--for test` provides what only the tests need; `--again` tries everything anew; `--no-build`
+ *   leaves the build to infra/setup/build.mjs, for an image whose layers come before the sources
  * @returns {Promise<number>} the exit code
  */
 export async function setup(args, root = ROOT) {
@@ -32,9 +35,11 @@ export async function setup(args, root = ROOT) {
     }
     const warning = engineWarning(root);
     if (warning) report.warn(warning);
-    // Needs the packages, which were not there at the start.
-    const { build } = await import('./build.mjs');
-    await report.step('build', (doing) => build(root, { doing }));
+    if (!args.includes('--no-build')) {
+      // Needs the packages, which were not there at the start.
+      const { build } = await import('./build.mjs');
+      await report.step('build', (doing) => build(root, { doing }));
+    }
     report.finish();
     return 0;
   } catch (error) {
@@ -47,7 +52,8 @@ const complete = (root, { tests }) =>
   packagesCurrent(root) &&
   currentEngine(root) &&
   currentTemporal(root) &&
-  (!tests || (currentTestServer(root) && browserSettled(root)));
+  (!tests ||
+    (currentTestServer(root) && browserSettled(root) && s3ServerSettled(root) && deployToolsSettled(root)));
 
 async function provideAll(root, wants, lock, report) {
   const packages = report.step('packages', (doing) => providePackages(root, { lock, doing }));
@@ -68,8 +74,17 @@ async function provideAll(root, wants, lock, report) {
     if (!wants.tests || browserSettled(root)) return undefined;
     return provideBrowser(root, { lock, doing, packagesReady: packages });
   });
+  const s3Server = report.step('S3 server', async (doing) => {
+    if (!wants.tests || s3ServerSettled(root)) return undefined;
+    return provideS3Server(root, { lock, doing, packagesReady: packages });
+  });
+  const deployTools = report.step('deploy tools', async (doing) => {
+    if (!wants.tests || deployToolsSettled(root)) return undefined;
+    return provideDeployTools(root, { lock, doing, packagesReady: packages });
+  });
   // All are let finish: what one of them fetched is kept for the next try, and the first failure is the one to tell.
-  const results = await Promise.allSettled([packages, engine, temporal, testServer, browser]);
+  const all = [packages, engine, temporal, testServer, browser, s3Server, deployTools];
+  const results = await Promise.allSettled(all);
   const failures = results.filter(({ status }) => status === 'rejected').map(({ reason }) => reason);
   if (failures.length > 0) throw failures.find((each) => each.kind === 'tool') ?? failures[0];
 }

