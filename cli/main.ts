@@ -13,6 +13,8 @@ const COMMANDS: Commands = {
   },
   artifacts: () => import('./commands/artifacts.ts'),
   artifactsExport: () => import('./commands/artifacts-export.ts'),
+  artifactsGc: () => import('./commands/artifacts-gc.ts'),
+  codecServer: () => import('./commands/codec-server.ts'),
   compare: () => import('./commands/compare.ts'),
   doctor: () => import('./commands/doctor.ts'),
   down: () => import('./commands/down.ts'),

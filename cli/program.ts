@@ -5,7 +5,9 @@ import { version } from './version.ts';
 export interface Commands {
   validate(): Promise<typeof import('./commands/validate.ts')>;
   artifacts(): Promise<typeof import('./commands/artifacts.ts')>;
+  artifactsGc(): Promise<typeof import('./commands/artifacts-gc.ts')>;
   artifactsExport(): Promise<typeof import('./commands/artifacts-export.ts')>;
+  codecServer(): Promise<typeof import('./commands/codec-server.ts')>;
   compare(): Promise<typeof import('./commands/compare.ts')>;
   doctor(): Promise<typeof import('./commands/doctor.ts')>;
   down(): Promise<typeof import('./commands/down.ts')>;
@@ -174,9 +176,12 @@ export function program(
     .argument('<b>', 'the same; differences are B - A')
     .option('--all', 'list measures that are equal as well')
     .option('--json', 'print as JSON')
+    .option('--html <file>', 'write it as a page too, with the figures of both reports overlaid')
     .action(exits(async (a: string, b: string, options) => (await load.compare()).compare(a, b, options)));
 
-  const artifacts = program.command('artifacts').summary('list, show and verify what the store holds');
+  const artifacts = program
+    .command('artifacts')
+    .summary('list, show, verify and collect what the store holds');
 
   artifacts
     .command('list')
@@ -196,6 +201,14 @@ export function program(
     .summary('read every byte and compare it with its digest')
     .option('--run <run>', 'only what this run uses')
     .action(exits(async (options) => (await load.artifacts()).verifyArtifacts(options)));
+
+  artifacts
+    .command('gc')
+    .summary('take out of the store what no result, report or run needs')
+    .option('--older-than <time>', 'only what is older, in hours or days', '1d')
+    .option('--dry-run', 'only say what would be done')
+    .option('--json', 'print as JSON')
+    .action(exits(async (options) => (await load.artifactsGc()).collect(options)));
 
   artifacts
     .command('export')
@@ -247,6 +260,21 @@ export function program(
       (text: string, before: string[] = []) => [...before, text],
     )
     .action(exits(async (options) => (await load.worker()).worker(options)));
+
+  program
+    .command('codec-server')
+    .summary('decrypt payloads for the Temporal web UI')
+    .description(
+      'Serves the keys of PLUMBLINE_PAYLOAD_KEYS to web UIs that send the token of PLUMBLINE_CODEC_TOKEN, until a signal.',
+    )
+    .option('--host <address>', 'where to listen', '127.0.0.1')
+    .option('--port <number>', 'where to listen', positiveInteger, 8888)
+    .option(
+      '--origin <address>',
+      'a web UI whose pages may ask, as in http://localhost:8233; repeatable',
+      (text: string, before: string[] = []) => [...before, text],
+    )
+    .action(exits(async (options) => (await load.codecServer()).codecServer(options)));
 
   program
     .command('doctor')

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { openStore } from '../store/open.ts';
-import type { Store } from '../store/types.ts';
+import type { CollectableStore, Store } from '../store/types.ts';
 import { Embedded } from '../worker/embedded/embedded.ts';
 import type { EmbeddedServer } from '../worker/embedded/server.ts';
 import { Supervisor } from '../worker/embedded/supervisor.ts';
@@ -142,10 +142,12 @@ function notRunning({ directory }: Settings): UserError {
 
 async function connect({ address, namespace, apiKey, tls }: TemporalTarget, store: Store): Promise<Client> {
   // Loaded here, so that commands which need no server start quickly.
-  const [{ Client, Connection }, { dataConverter }] = await Promise.all([
+  const [{ Client, Connection }, { dataConverter }, { keysFromEnvironment }] = await Promise.all([
     import('@temporalio/client'),
     import('../worker/payload-storage.ts'),
+    import('../worker/encryption/keys.ts'),
   ]);
+  const keys = keysFromEnvironment(process.env);
   try {
     const connection = await Connection.connect({
       address,
@@ -153,7 +155,7 @@ async function connect({ address, namespace, apiKey, tls }: TemporalTarget, stor
       ...(apiKey && { apiKey }),
       ...(tls && { tls }),
     });
-    return new Client({ connection, namespace, dataConverter: dataConverter(store) });
+    return new Client({ connection, namespace, dataConverter: dataConverter(store, keys) });
   } catch (error) {
     throw new UserError(
       `No Temporal server answers at ${address}: ${(error as Error).message}`,
@@ -177,7 +179,7 @@ async function checkNamespace(client: Client, { address, namespace }: TemporalTa
 }
 
 /** For commands that need no server. */
-export function openStoreOnly(): { settings: Settings; store: Store } {
+export function openStoreOnly(): { settings: Settings; store: CollectableStore } {
   const settings = settingsFromEnvironment();
   return { settings, store: openStore(settings.store) };
 }

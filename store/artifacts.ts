@@ -185,7 +185,8 @@ function digestOfManifest(manifest: ArtifactManifest): string {
   return sha256(canonicalJson({ type: manifest.type, files: manifest.files as never }));
 }
 
-function digestOrNull(manifest: unknown): string | null {
+/** The digest that a manifest must be named by; null when it is none. */
+export function digestOrNull(manifest: unknown): string | null {
   try {
     return digestOfManifest(manifest as ArtifactManifest);
   } catch {

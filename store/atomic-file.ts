@@ -28,17 +28,30 @@ export class TemporaryPaths {
 
   private async prepare(): Promise<void> {
     await mkdir(this.directory, { recursive: true });
-    for (const name of await readdir(this.directory)) {
+    await this.sweep();
+  }
+
+  /** Removes what processes that are gone have left. @returns how many */
+  async sweep(): Promise<number> {
+    let removed = 0;
+    for (const name of await readdir(this.directory).catch(noneIfAbsent)) {
       const path = join(this.directory, name);
       const [host = '', pid = '', started = ''] = name.split('-');
       const owner = { host, pid: Number(pid), started: started === '' ? null : started };
       const liveness = livenessOf(owner);
       const info = await stat(path).catch(() => null);
       const old = info !== null && Date.now() - info.mtimeMs > OLD_MS;
-      if (liveness === 'dead' || (liveness === 'unknown' && old))
-        await rm(path, { recursive: true, force: true });
+      if (liveness === 'alive' || (liveness === 'unknown' && !old)) continue;
+      await rm(path, { recursive: true, force: true });
+      removed += 1;
     }
+    return removed;
   }
+}
+
+function noneIfAbsent(error: NodeJS.ErrnoException): string[] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
 }
 
 /** Creates `target` with `bytes`, or replaces it. @returns false when it exists and may not be replaced */
@@ -123,7 +136,8 @@ export async function shareFile(from: string, to: string): Promise<void> {
   await copyFile(from, to, constants.COPYFILE_EXCL);
 }
 
-async function makeDirectory(path: string): Promise<void> {
+/** With its parents, durably. */
+export async function makeDirectory(path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true });
   // A name in a new directory is only durable when the directory's own name is.
   if (first !== undefined) await syncDirectory(dirname(first));

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
-import { copyFile, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { clearly, moveFile, publish, shareFile, type TemporaryPaths } from './atomic-file.ts';
+import { copyFile, link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { clearly, makeDirectory, moveFile, publish, shareFile, type TemporaryPaths } from './atomic-file.ts';
 import { checkFile, digestOfFile, sha256 } from './digest.ts';
 import { StoreError } from './error.ts';
+import { FRESH_MS } from './fresh.ts';
 import type { ArtifactFile, BlobState, Blobs, Digest, DisposableBlobs } from './types.ts';
 
 /** Blobs as read-only files `ab/abcdef…` below a directory. */
@@ -13,7 +14,7 @@ export class FileSystemBlobs implements Blobs {
     private readonly temporary: TemporaryPaths,
   ) {}
 
-  protected blobPath(digest: Digest): string {
+  blobPath(digest: Digest): string {
     if (!/^[0-9a-f]{64}$/.test(digest)) {
       throw new StoreError(
         'bad-name',
@@ -34,7 +35,7 @@ export class FileSystemBlobs implements Blobs {
         const stored = await digestOfFile(path);
         if (stored === null) throw new Error(`${path} vanished while it was stored`);
         const target = this.blobPath(stored.sha256);
-        if ((await this.checkBlob(stored, 'full')) !== 'ok') await publish(path, target);
+        if (!(await this.holds(stored))) await publish(path, target);
         return stored;
       } finally {
         await rm(path, { force: true });
@@ -44,7 +45,7 @@ export class FileSystemBlobs implements Blobs {
 
   async putBytes(bytes: Uint8Array): Promise<ArtifactFile> {
     const stored = { sha256: sha256(bytes), size: bytes.byteLength };
-    if ((await this.checkBlob(stored, 'full')) === 'ok') return stored;
+    if (await this.holds(stored)) return stored;
     await clearly(this.directory, async () => {
       const path = await this.temporary.path();
       try {
@@ -55,6 +56,21 @@ export class FileSystemBlobs implements Blobs {
       }
     });
     return stored;
+  }
+
+  /** Whether it is there and whole; it is then as good as just put, which keeps a collector of garbage from it. */
+  private async holds(file: ArtifactFile): Promise<boolean> {
+    if ((await this.checkBlob(file, 'full')) !== 'ok') return false;
+    const path = this.blobPath(file.sha256);
+    try {
+      if (Date.now() - (await stat(path)).mtimeMs > FRESH_MS) await utimes(path, new Date(), new Date());
+      return true;
+    } catch (error) {
+      // Gone meanwhile, or another user's file: it is put anew.
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'ENOENT' || code === 'EPERM') return false;
+      throw error;
+    }
   }
 
   async hasBlob(digest: Digest): Promise<boolean> {
@@ -91,6 +107,51 @@ export class FileSystemBlobs implements Blobs {
   }
 }
 
+/** Blobs that a collector of garbage has taken out of the others, until they are needed after all or deleted. */
+export class QuarantinedFileSystemBlobs extends FileSystemBlobs {
+  constructor(
+    directory: string,
+    temporary: TemporaryPaths,
+    private readonly from: (digest: Digest) => string,
+  ) {
+    super(directory, temporary);
+  }
+
+  /** Takes it first and looks then: whoever puts it meanwhile has either made it fresh, or finds it gone. */
+  async take(digest: Digest, before: Date): Promise<boolean> {
+    const [path, target] = [this.from(digest), this.blobPath(digest)];
+    return clearly(path, async () => {
+      await makeDirectory(dirname(target));
+      if (!(await renameIfThere(path, target))) return false;
+      if ((await stat(target)).mtimeMs >= before.getTime()) {
+        await this.giveBack(digest);
+        return false;
+      }
+      await utimes(target, new Date(), new Date());
+      return true;
+    });
+  }
+
+  async giveBack(digest: Digest): Promise<void> {
+    const [path, target] = [this.blobPath(digest), this.from(digest)];
+    await clearly(path, async () => {
+      try {
+        await makeDirectory(dirname(target));
+        await link(path, target);
+      } catch (error) {
+        // Put again meanwhile.
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      }
+      await rm(path, { force: true });
+    });
+  }
+
+  async drop(digest: Digest): Promise<void> {
+    const path = this.blobPath(digest);
+    await clearly(path, () => rm(path, { force: true }));
+  }
+}
+
 /** The same for blobs with one owner. */
 export class DisposableFileSystemBlobs extends FileSystemBlobs implements DisposableBlobs {
   async deleteBlob(digest: Digest): Promise<void> {
@@ -100,6 +161,16 @@ export class DisposableFileSystemBlobs extends FileSystemBlobs implements Dispos
 
   async deleteAll(): Promise<void> {
     await clearly(this.directory, () => rm(this.directory, { recursive: true, force: true }));
+  }
+}
+
+async function renameIfThere(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
   }
 }
 

@@ -2,21 +2,34 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { clearly, TemporaryPaths, writeWhole } from './atomic-file.ts';
+import { setsOf } from './disposable-sets.ts';
+import {
+  checkFormat,
+  documentParts,
+  documentText,
+  FORMAT,
+  isReserved,
+  nameParts,
+  parseDocument,
+} from './documents.ts';
 import { StoreError } from './error.ts';
-import { DisposableFileSystemBlobs, FileSystemBlobs } from './file-system-blobs.ts';
-import type { DisposableBlobs, Store } from './types.ts';
-
-/** Names that are directories of the layout, never documents. */
-const RESERVED = new Set(['blobs', 'disposable', 'tmp', 'store']);
+import {
+  DisposableFileSystemBlobs,
+  FileSystemBlobs,
+  QuarantinedFileSystemBlobs,
+} from './file-system-blobs.ts';
+import { allFiles } from './files-below.ts';
+import type { CollectableStore, Digest, DisposableBlobs, StoredBlob } from './types.ts';
 
 /**
  * A store in a directory that processes on one host (or on a network mount with atomic rename and link) share:
- * `blobs/ab/abcdef…`, `disposable/<name>/ab/…`, documents as `<name>.json`, `tmp/`, and `store.json`, which names the format.
+ * `blobs/ab/abcdef…`, `disposable/<name>/ab/…`, `quarantine/ab/…`, documents as `<name>.json`, `tmp/`, and `store.json`, which names the format.
  * Nothing is created before the first write.
  */
-export class FileSystemStore extends FileSystemBlobs implements Store {
+export class FileSystemStore extends FileSystemBlobs implements CollectableStore {
   readonly location: string;
   private readonly files: TemporaryPaths;
+  private readonly quarantined: QuarantinedFileSystemBlobs;
   private formatWritten = false;
 
   constructor(directory: string) {
@@ -25,17 +38,18 @@ export class FileSystemStore extends FileSystemBlobs implements Store {
     super(join(root, 'blobs'), files);
     this.location = root;
     this.files = files;
-    checkFormat(root);
+    this.quarantined = new QuarantinedFileSystemBlobs(join(root, 'quarantine'), files, (digest) =>
+      this.blobPath(digest),
+    );
+    checkRoot(root);
   }
 
   disposable(name: string): DisposableBlobs {
-    return new DisposableFileSystemBlobs(join(this.location, 'disposable', ...segments(name)), this.files);
+    return new DisposableFileSystemBlobs(join(this.location, 'disposable', ...nameParts(name)), this.files);
   }
 
   private documentPath(name: string): string {
-    const parts = segments(name);
-    if (RESERVED.has(parts[0] as string)) throw badName(name);
-    return `${join(this.location, ...parts)}.json`;
+    return `${join(this.location, ...documentParts(name))}.json`;
   }
 
   async readDocument<T>(name: string): Promise<T | null> {
@@ -48,18 +62,7 @@ export class FileSystemStore extends FileSystemBlobs implements Store {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
         throw error;
       }
-      try {
-        return JSON.parse(text) as T;
-      } catch (error) {
-        throw new StoreError(
-          'corrupt',
-          `${path} is not JSON: it was changed from outside.`,
-          `Delete ${path} and run again.`,
-          {
-            cause: error,
-          },
-        );
-      }
+      return parseDocument<T>(text, path);
     });
   }
 
@@ -67,7 +70,7 @@ export class FileSystemStore extends FileSystemBlobs implements Store {
     const path = this.documentPath(name);
     await this.markFormat();
     for (;;) {
-      if (await writeWhole(this.files, path, encode(value), 'create')) return { value, created: true };
+      if (await writeWhole(this.files, path, documentText(value), 'create')) return { value, created: true };
       const stored = await this.readDocument<T>(name);
       if (stored !== null) return { value: stored, created: false };
     }
@@ -76,7 +79,7 @@ export class FileSystemStore extends FileSystemBlobs implements Store {
   async writeDocument<T>(name: string, value: T): Promise<void> {
     const path = this.documentPath(name);
     await this.markFormat();
-    await writeWhole(this.files, path, encode(value), 'replace');
+    await writeWhole(this.files, path, documentText(value), 'replace');
   }
 
   async deleteDocument(name: string): Promise<void> {
@@ -87,7 +90,7 @@ export class FileSystemStore extends FileSystemBlobs implements Store {
   async listDocuments(prefix: string): Promise<string[]> {
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
     const found: string[] = [];
-    await this.walk(folder === '' ? [] : segments(folder.slice(0, -1)), found);
+    await this.walk(folder === '' ? [] : nameParts(folder.slice(0, -1)), found);
     return found.filter((name) => name.startsWith(prefix)).sort();
   }
 
@@ -100,49 +103,60 @@ export class FileSystemStore extends FileSystemBlobs implements Store {
       }),
     );
     for (const entry of entries) {
-      if (parts.length === 0 && RESERVED.has(entry.name.replace(/\.json$/, ''))) continue;
+      if (parts.length === 0 && isReserved(entry.name)) continue;
       if (entry.isDirectory()) await this.walk([...parts, entry.name], found);
       else if (entry.isFile() && entry.name.endsWith('.json'))
         found.push([...parts, entry.name.slice(0, -5)].join('/'));
     }
   }
 
+  listBlobs(): AsyncIterable<StoredBlob> {
+    return blobsBelow(join(this.location, 'blobs'));
+  }
+
+  listQuarantine(): AsyncIterable<StoredBlob> {
+    return blobsBelow(join(this.location, 'quarantine'));
+  }
+
+  quarantine(digest: Digest, before: Date): Promise<boolean> {
+    return this.quarantined.take(digest, before);
+  }
+
+  restore(digest: Digest): Promise<void> {
+    return this.quarantined.giveBack(digest);
+  }
+
+  drop(digest: Digest): Promise<void> {
+    return this.quarantined.drop(digest);
+  }
+
+  async listDisposable(): Promise<{ name: string; size: number; modified: Date }[]> {
+    return setsOf(allFiles(join(this.location, 'disposable')));
+  }
+
+  /** Whether a writer died is known better than by age, where it ran on this host. */
+  removeUnfinished(): Promise<number> {
+    return clearly(this.location, () => this.files.sweep());
+  }
+
   private async markFormat(): Promise<void> {
     if (this.formatWritten) return;
-    await writeWhole(this.files, join(this.location, 'store.json'), encode({ format: 1 }), 'create');
+    await writeWhole(
+      this.files,
+      join(this.location, 'store.json'),
+      documentText({ format: FORMAT }),
+      'create',
+    );
     this.formatWritten = true;
   }
 }
 
-function encode(value: unknown): string {
-  const text = JSON.stringify(value, null, 1);
-  if (text === undefined) throw new TypeError('A document must be a JSON value.');
-  return `${text}\n`;
+async function* blobsBelow(directory: string): AsyncGenerator<StoredBlob> {
+  for await (const { parts, size, modified } of allFiles(directory))
+    yield { sha256: parts.at(-1) as string, size, modified };
 }
 
-function segments(name: string): string[] {
-  const parts = name.split('/');
-  // No leading dot: neither `..` nor hidden files. Everything else that file systems and object stores both take.
-  if (
-    name.length > 900 ||
-    !parts.every((part) =>
-      /^[\p{L}\p{N}_\-=,+@[\](){}!~ ][\p{L}\p{N}_\-=,+@[\](){}!~ .:]{0,200}$/u.test(part),
-    )
-  ) {
-    throw badName(name);
-  }
-  return parts;
-}
-
-function badName(name: string): StoreError {
-  return new StoreError(
-    'bad-name',
-    `${JSON.stringify(name)} cannot name a document.`,
-    'Use letters, digits and . _ - = between slashes.',
-  );
-}
-
-function checkFormat(root: string): void {
+function checkRoot(root: string): void {
   if (!existsSync(root)) return;
   if (!statSync(root).isDirectory()) {
     throw new StoreError(
@@ -152,18 +166,5 @@ function checkFormat(root: string): void {
     );
   }
   const marker = join(root, 'store.json');
-  if (!existsSync(marker)) return;
-  let format: unknown;
-  try {
-    format = (JSON.parse(readFileSync(marker, 'utf8')) as { format?: unknown }).format;
-  } catch {
-    format = undefined;
-  }
-  if (format !== 1) {
-    throw new StoreError(
-      'unsupported',
-      `${root} has store format ${JSON.stringify(format ?? null)}, and this version reads format 1.`,
-      'Use the version of plumb that wrote it, or another directory.',
-    );
-  }
+  if (existsSync(marker)) checkFormat(readFileSync(marker, 'utf8'), root);
 }

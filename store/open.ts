@@ -1,17 +1,19 @@
 import { fileURLToPath } from 'node:url';
 import { StoreError } from './error.ts';
 import { FileSystemStore } from './file-system.ts';
-import type { Store } from './types.ts';
+import { S3Store } from './s3/store.ts';
+import type { CollectableStore } from './types.ts';
 
-/** The store at a location: a directory, or a `file:` URL. Creates nothing until something is written. */
-export function openStore(location: string): Store {
+/** The store at a location: a directory, a `file:` URL, or `s3://BUCKET/PREFIX`. Creates nothing until something is written. */
+export function openStore(location: string): CollectableStore {
   if (location.startsWith('file:')) return new FileSystemStore(fileURLToPath(location));
+  if (location.startsWith('s3:')) return new S3Store(location);
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(location)?.[1];
   if (scheme !== undefined) {
     throw new StoreError(
       'unsupported',
       `Stores at ${scheme}:// addresses are not supported (${location.replace(/\/\/[^@/]*@/, '//')}).`,
-      'Give a directory; a network mount that all hosts see will do.',
+      'Give a directory, which may be a network mount that all hosts see, or s3://BUCKET/PREFIX.',
     );
   }
   if (location.trim() === '')

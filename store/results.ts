@@ -1,6 +1,8 @@
 import { checkArtifact } from './artifacts.ts';
+import { canonicalJson } from './canonical.ts';
+import { sha256 } from './digest.ts';
 import { StoreError } from './error.ts';
-import type { ArtifactRef, Digest, PointRecord, Store } from './types.ts';
+import type { ArtifactRef, Digest, Json, PointRecord, Store } from './types.ts';
 
 /** Accepted results: `results/<key>`, written once, and believed only while the artifacts that they name are whole. */
 
@@ -18,17 +20,18 @@ export async function lookUpResult(
   key: Digest,
   depth: 'quick' | 'full' = 'full',
 ): Promise<ResultLookup> {
-  let record: PointRecord | null;
+  let stored: SealedRecord | null;
   try {
-    record = await store.readDocument<PointRecord>(documentOf(key));
+    stored = await store.readDocument<SealedRecord>(documentOf(key));
   } catch (error) {
     if (error instanceof StoreError && error.code === 'corrupt')
       return { state: 'invalid', why: error.message };
     throw error;
   }
-  if (record === null) return { state: 'absent' };
-  if (record.key !== key || typeof record.outputs !== 'object' || typeof record.metrics !== 'object') {
-    return { state: 'invalid', why: `${documentOf(key)} does not hold a result of this key` };
+  if (stored === null) return { state: 'absent' };
+  const record = unsealed(stored);
+  if (record?.key !== key || typeof record.outputs !== 'object' || typeof record.metrics !== 'object') {
+    return { state: 'invalid', why: `${documentOf(key)} was changed, or does not hold a result of this key` };
   }
   for (const ref of artifactsOf(record)) {
     const found = await checkArtifact(store, ref, depth);
@@ -54,17 +57,53 @@ export async function acceptResult(
   if (created) return { record, created };
   const stored = await lookUpResult(store, record.key);
   if (stored.state === 'accepted') return { record: stored.record, created: false };
-  await store.writeDocument(documentOf(record.key), record);
+  await replaceResult(store, record);
   return { record, created: true };
+}
+
+/** Puts a result in the place of another one of its key. */
+export async function replaceResult(store: Store, record: PointRecord): Promise<void> {
+  await store.writeDocument(documentOf(record.key), sealed(record));
 }
 
 async function putIfAbsent(store: Store, record: PointRecord): Promise<boolean> {
   try {
-    return (await store.putDocumentIfAbsent(documentOf(record.key), record)).created;
+    return (await store.putDocumentIfAbsent(documentOf(record.key), sealed(record))).created;
   } catch (error) {
     if (error instanceof StoreError && error.code === 'corrupt') return false;
     throw error;
   }
+}
+
+/** As it is stored: `digest` is the SHA-256 of the canonical JSON of all else, so that a changed number is noticed, too. */
+type SealedRecord = PointRecord & { digest?: Digest };
+
+/** The fields of records before they were sealed; one of these has no others. */
+const UNSEALED = new Set(
+  'key kind kindVersion params seed run environment usage startedAt finishedAt seconds attempts dollars outputs metrics'.split(
+    ' ',
+  ),
+);
+
+function sealed(record: PointRecord): SealedRecord {
+  // What JSON leaves out or changes is not sealed.
+  const stored = JSON.parse(JSON.stringify(record)) as PointRecord;
+  return { ...stored, digest: digestOf(stored) };
+}
+
+/** The record of a stored result; null when it was changed. */
+export function unsealed(stored: SealedRecord): PointRecord | null {
+  if (typeof stored !== 'object' || stored === null) return null;
+  const { digest, ...record } = stored;
+  const whole =
+    digest === undefined
+      ? Object.keys(record).every((field) => UNSEALED.has(field))
+      : digest === digestOf(record);
+  return whole ? record : null;
+}
+
+function digestOf(record: PointRecord): Digest {
+  return sha256(canonicalJson(record as unknown as Json));
 }
 
 /** The artifacts that a record names, in the order of its outputs. */

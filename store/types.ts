@@ -1,4 +1,4 @@
-/** What the content-addressed store holds. Types only: implementations are `store/file-system.ts` and `store/s3.ts`. */
+/** What the content-addressed store holds. Types only: implementations are `store/file-system.ts` and `store/s3/store.ts`. */
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -150,3 +150,30 @@ export interface Store extends Blobs {
   /** For messages: a path or a bucket address, without secrets. */
   readonly location: string;
 }
+
+export interface StoredBlob extends ArtifactFile {
+  /** When it was written, or last put again. */
+  modified: Date;
+}
+
+/**
+ * What a collector of garbage asks of a store (`store/collect.ts`). A blob that nothing needs is first put in quarantine, from
+ * where it can come back.
+ */
+export interface Collectable {
+  listBlobs(): AsyncIterable<StoredBlob>;
+  /** Here `modified` is when it was put there. */
+  listQuarantine(): AsyncIterable<StoredBlob>;
+  /** @returns false, leaving it where it is, when it was written or put again since `before`, or is gone */
+  quarantine(sha256: Digest, before: Date): Promise<boolean>;
+  restore(sha256: Digest): Promise<void>;
+  /** Deletes a blob in quarantine. */
+  drop(sha256: Digest): Promise<void>;
+  /** The sets of disposable blobs, with the time of their latest blob. */
+  listDisposable(): Promise<{ name: string; size: number; modified: Date }[]>;
+  /** Removes what writers that died before then have left half written. @returns how many */
+  removeUnfinished(before: Date): Promise<number>;
+}
+
+/** What `openStore` opens. */
+export type CollectableStore = Store & Collectable;

@@ -1,6 +1,6 @@
 import type { PointOutcome, PointRequest } from '../activities/types.ts';
 import { canonicalJson } from '../store/canonical.ts';
-import { acceptResult, lookUpResult } from '../store/results.ts';
+import { acceptResult, lookUpResult, replaceResult } from '../store/results.ts';
 import type { Digest, DisposableBlobs, Json, PointRecord, Store } from '../store/types.ts';
 
 /**
@@ -28,7 +28,7 @@ export async function recompute(
   const different = differences(first.record, fresh.record);
   if (different.length > 0 && replace) {
     await store.putDocumentIfAbsent(`replaced/${generation}/${outcome.key}`, first.record);
-    await store.writeDocument(`results/${outcome.key}`, fresh.record);
+    await replaceResult(store, fresh.record);
   }
   const standing = replace ? fresh.record : first.record;
   return {

@@ -1,7 +1,8 @@
 import pc from 'picocolors';
-import { checkArtifact, readManifest } from '../../store/artifacts.ts';
+import { readManifest } from '../../store/artifacts.ts';
 import { isArtifactRef } from '../../store/results.ts';
 import type { PointRecord } from '../../store/types.ts';
+import { verifyStore } from '../../store/verify.ts';
 import { findResult, outputArtifacts, recordsOf } from '../results.ts';
 import { openStoreOnly } from '../session.ts';
 
@@ -62,23 +63,22 @@ export async function showArtifact(what: string): Promise<number> {
   return 0;
 }
 
-/** `plumb artifacts verify`: reads every byte that results name. @returns 1 when anything is missing or damaged */
+/** `plumb artifacts verify`: reads every byte of the store, or of what a run uses. @returns 1 when anything is missing or damaged */
 export async function verifyArtifacts({ run }: { run?: string } = {}): Promise<number> {
   const { store } = openStoreOnly();
-  const records = await recordsOf(store, run);
-  const checked = new Set<string>();
+  const keys = run === undefined ? null : (await recordsOf(store, run)).map(({ key }) => key);
+  const checked = { results: 0, artifacts: 0, blobs: 0 };
   let bad = 0;
-  for (const record of records) {
-    for (const [name, ref] of outputArtifacts(record)) {
-      if (checked.has(ref.digest)) continue;
-      checked.add(ref.digest);
-      const found = await checkArtifact(store, ref, 'full');
-      if (found.state === 'ok') continue;
+  for await (const found of verifyStore(store, keys)) {
+    if (found.state === 'ok') checked[found.of] += 1;
+    else {
       bad += 1;
-      process.stdout.write(`${pc.red(found.state)}  ${record.run.point} ${name}: ${found.what}\n`);
+      process.stdout.write(`${pc.red(found.state)}  ${found.what}\n`);
     }
   }
-  const text = `${checked.size} artifacts of ${records.length} results: ${bad === 0 ? 'all whole' : `${bad} not whole`}`;
+  const { results, artifacts, blobs } = checked;
+  const others = run === undefined ? `, ${blobs} other files` : '';
+  const text = `${artifacts} artifacts of ${results} results${others}: ${bad === 0 ? 'all whole' : `${bad} not whole`}`;
   process.stdout.write(`${bad === 0 ? pc.green(text) : pc.red(text)}\n`);
   if (bad > 0) process.stdout.write('What is not whole is computed again by the next run that needs it.\n');
   return bad === 0 ? 0 : 1;

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
+import { settingsFromEnvironment } from '../../worker/settings.ts';
 import { engineFinding } from '../doctor/engine.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { gpuFinding } from '../doctor/gpu.ts';
@@ -21,7 +22,10 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
  * Prints what this machine has for running experiments, and for each problem what to do.
  * @returns the exit code: 1 when something is missing that `plumb run` needs
  */
-export async function doctor({ json = false, store = '.plumb/store' }: DoctorArguments): Promise<number> {
+export async function doctor({
+  json = false,
+  store = settingsFromEnvironment().store,
+}: DoctorArguments): Promise<number> {
   const findings = await Promise.all([
     nodeFinding(),
     engineFinding(ROOT),

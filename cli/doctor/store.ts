@@ -1,6 +1,8 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { StoreError } from '../../store/error.ts';
+import { openStore } from '../../store/open.ts';
 import type { Finding } from './finding.ts';
 import { bad, formatBytes, ok } from './finding.ts';
 
@@ -11,6 +13,7 @@ const FULL = 5e8;
 /** Where artifacts will go, whether they can be written there, and how much fits. Creates nothing. */
 export async function storeFinding(location: string): Promise<Finding> {
   const name = 'store';
+  if (location.includes('://') && !location.startsWith('file:')) return remoteFinding(name, location);
   const path = resolve(location);
   const present = nearestExisting(path);
   const facts = { path, exists: present === path };
@@ -39,6 +42,19 @@ export async function storeFinding(location: string): Promise<Finding> {
     );
   }
   return ok(name, text, all);
+}
+
+/** Whether the bucket answers and lets us look into it. */
+async function remoteFinding(name: string, location: string): Promise<Finding> {
+  try {
+    const store = openStore(location);
+    const results = (await store.listDocuments('results/')).length;
+    const text = `${store.location} answers, ${results} result${results === 1 ? '' : 's'}`;
+    return ok(name, text, { location: store.location, results });
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return bad('error', name, error.message, error.hint, { code: error.code });
+  }
 }
 
 function nearestExisting(path: string): string {

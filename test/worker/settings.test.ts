@@ -27,6 +27,18 @@ test('the state directory, the store and the server can be put elsewhere', () =>
   );
 });
 
+test('the address of a bucket carries the endpoint of the environment, and no credentials', () => {
+  const env = {
+    PLUMBLINE_STORE: 's3://bucket/x',
+    AWS_ENDPOINT_URL: 'http://store:9000',
+    AWS_SECRET_ACCESS_KEY: 'canary',
+  };
+  expect(settingsFromEnvironment(env, '/home/me').store).toBe('s3://bucket/x?endpoint=http://store:9000');
+  expect(() => settingsFromEnvironment({ PLUMBLINE_STORE: 's3://a:canary@bucket' }, '/home/me')).toThrow(
+    /has credentials in it \(s3:\/\/\*\*\*@bucket\)/,
+  );
+});
+
 test('an API key turns TLS on, and half a client certificate is an error', () => {
   expect(
     targetFromEnvironment({ TEMPORAL_ADDRESS: 'a:1', TEMPORAL_NAMESPACE: 'ns', TEMPORAL_API_KEY: 'key' }),
