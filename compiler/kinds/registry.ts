@@ -21,6 +21,7 @@ import { kind as modelHub } from './model.hub.ts';
 import { kind as modelInitialise } from './model.initialise.ts';
 import { kind as probeEvaluate } from './probe.evaluate.ts';
 import { kind as probeFit } from './probe.fit.ts';
+import { kind as probePreferences } from './probe.preferences.ts';
 import { kind as probeRecovery } from './probe.recovery.ts';
 import { kind as report } from './report.ts';
 import { kind as rewardTrain } from './reward.train.ts';
@@ -62,6 +63,7 @@ const DEFINITIONS: readonly KindDefinition[] = [
   modelInitialise,
   probeEvaluate,
   probeFit,
+  probePreferences,
   probeRecovery,
   report,
   rewardTrain,

@@ -22,7 +22,7 @@ const ROWS: { metric: string; label: string; role: IntervalRow['role'] }[] = [
 /** Whether the feedback can be read from the activations, and whether that is due to tuning. */
 export function probesSection(run: ReportRun): Section | undefined {
   const points = run.accepted('probe.evaluate');
-  if (points.length === 0) return undefined;
+  if (points.length + run.accepted('probe.preferences').length === 0) return undefined;
   const blocks: Block[] = [];
   const rows = points.flatMap((point) =>
     ROWS.flatMap(({ metric: name, label, role }): IntervalRow[] => {
@@ -57,8 +57,12 @@ export function probesSection(run: ReportRun): Section | undefined {
   const reliability = tableBlocks(run, 'probe.evaluate', 'reliability', { closed: true });
   blocks.push(...reliability.flatMap(reliabilityFigure));
   blocks.push(...reliability.filter(({ table }) => table.rows.length > 0));
+  blocks.push(
+    ...tableBlocks(run, 'probe.preferences'),
+    ...tableBlocks(run, 'probe.preferences', 'published'),
+  );
   blocks.push(...tableBlocks(run, 'triples.build', 'checks', { closed: true }));
-  for (const kind of ['probe.evaluate', 'triples.build']) {
+  for (const kind of ['probe.evaluate', 'probe.preferences', 'triples.build']) {
     const table = metricsTable(run, kind);
     if (table) blocks.push({ type: 'table', table, closed: true });
   }

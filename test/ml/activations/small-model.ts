@@ -28,7 +28,7 @@ export function textsArtifact(texts: readonly string[], digest: string) {
 }
 
 /** A `model` artifact: an untrained GPT-NeoX with a word-level tokenizer. */
-export function modelArtifact(digest: string, layers = 3) {
+export function modelArtifact(digest: string, layers = 3, seed = 7) {
   const directory = temporaryDirectory();
   mkdirSync(directory, { recursive: true });
   const tokenizer = wordLevelTokenizer([WORDS.join(' ')], 64, 32);
@@ -46,7 +46,9 @@ export function modelArtifact(digest: string, layers = 3) {
     eosId: 0,
   });
   // Larger weights than at a real start: otherwise a layer hardly changes the logits.
-  const model = createModel({ ...config, initializer_range: 0.3 }, (name) => stream(7, `test.model/${name}`));
+  const model = createModel({ ...config, initializer_range: 0.3 }, (name) =>
+    stream(seed, `test.model/${name}`),
+  );
   const files = writeTokenizer(temporaryDirectory(), tokenizer);
   saveModel(model, files, directory);
   model.dispose();
