@@ -28,6 +28,8 @@ export class PointLog {
   constructor(
     readonly path: string,
     private readonly redact: (text: string) => string,
+    /** Told of every line as it is kept. */
+    private readonly onLine: (line: string) => void = () => undefined,
   ) {
     try {
       mkdirSync(dirname(path), { recursive: true });
@@ -44,6 +46,7 @@ export class PointLog {
       this.lines.push(line.length > LINE_LENGTH ? `${line.slice(0, LINE_LENGTH)}…` : line);
       if (this.lines.length > TAIL_LINES) this.lines.shift();
       this.stream.write(`${new Date().toISOString()} ${line}\n`);
+      this.onLine(line);
     }
   }
 

@@ -41,7 +41,16 @@ export async function executePoint(
   const secrets = secretsOf(host, request);
   const redactor = new Redactor(secrets);
   const redact = (text: string) => redactor.redact(text);
-  const log = new PointLog(logFile(host.deps.directory, run.id, point.id), redact);
+  const where = {
+    run: run.id,
+    step: point.step,
+    point: point.id,
+    kind: request.kind,
+    attempt: context.attempt,
+  };
+  const log = new PointLog(logFile(host.deps.directory, run.id, point.id), redact, (line) =>
+    host.deps.onLogLine?.(where, line),
+  );
   const beats = new Heartbeats(context.heartbeat, {
     everyMs: context.heartbeatEveryMs,
     stallMs: stallSeconds * 1000,
@@ -166,11 +175,15 @@ class PointExecution {
     }
     if (child.type === 'stopped') throw new SupersededError('a newer attempt has taken over');
     const record = await this.record(child, attempt, seconds());
-    const { record: winner } = await acceptResult(host.deps.store, record);
+    const { record: winner, created } = await acceptResult(host.deps.store, record);
     await deleteCheckpoints(host.deps.store, request.point.key);
     await durable.remove().catch(() => undefined);
-    log.write(`--- accepted after ${record.seconds.toFixed(1)} s${this.saving.summary()}`);
-    return outcomeOf(winner, false);
+    const took = `${record.seconds.toFixed(1)} s${this.saving.summary()}`;
+    log.write(
+      created ? `--- accepted after ${took}` : `--- done after ${took}; another attempt was accepted first`,
+    );
+    // What it computed was the run's own work all the same, if the other was an attempt of this activity.
+    return outcomeOf(winner, !created && winner.run.id !== record.run.id);
   }
 
   private async runChild(
@@ -234,7 +247,9 @@ class PointExecution {
       onCheckpoint: async (step, directory, written) => {
         const startedAt = performance.now();
         const saved = await attempt.promote(step, directory, seconds(), request.checkpointKeep);
-        const cost = this.saving.add(saved, written + (performance.now() - startedAt) / 1000);
+        const took = written + (performance.now() - startedAt) / 1000;
+        host.deps.onCheckpoint?.(request.kind, took);
+        const cost = this.saving.add(saved, took);
         log.write(`Checkpoint at step ${step}: ${cost}.`);
         beats.checkpoint(step);
       },

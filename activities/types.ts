@@ -67,6 +67,16 @@ export interface PointHeartbeat {
   alone?: true;
 }
 
+/** Whose line it is. */
+export interface LogPlace {
+  run: string;
+  step: string;
+  point: string;
+  kind: string;
+  /** As Temporal counts them, from 1. */
+  attempt: number;
+}
+
 /** What activities need from the worker that hosts them: `createActivities(deps)` of activities/index.ts. */
 export interface ActivityDependencies {
   store: Store;
@@ -80,6 +90,10 @@ export interface ActivityDependencies {
   secret?: (name: string) => string | undefined;
   /** How long a child that was told to stop may take to finish its step and save (default 30), before SIGTERM and SIGKILL. */
   stopGraceSeconds?: number;
+  /** Told of every line of a point's log, secrets removed. */
+  onLogLine?: (where: LogPlace, line: string) => void;
+  /** Told how long a checkpoint took, until it was safe. */
+  onCheckpoint?: (kind: string, seconds: number) => void;
   /** Git commit of this Plumbline, recorded in every result. */
   commit?: string;
 }

@@ -1,6 +1,7 @@
 import pc from 'picocolors';
 import { StoreError } from '../store/error.ts';
 import { EmbeddedError } from '../worker/embedded/error.ts';
+import { SettingsError } from '../worker/settings-error.ts';
 import { Interrupted } from './interrupts.ts';
 
 /** Something that the user can put right: what is wrong, and what to do. */
@@ -33,7 +34,12 @@ export function renderError({ message, hint }: { message: string; hint?: string 
 
 /** What an error of the parts below says to a user; null for one that nobody foresaw. */
 export function explain(error: unknown): { message: string; hint?: string | undefined } | null {
-  if (error instanceof UserError || error instanceof EmbeddedError || error instanceof StoreError) {
+  if (
+    error instanceof UserError ||
+    error instanceof EmbeddedError ||
+    error instanceof SettingsError ||
+    error instanceof StoreError
+  ) {
     return { message: error.message, hint: error.hint };
   }
   if (!(error instanceof Error)) return null;
@@ -43,6 +49,12 @@ export function explain(error: unknown): { message: string; hint?: string | unde
     return {
       message: `Temporal knows no such run: ${rootMessage(error)}`,
       hint: '`plumb status` lists the runs; `plumb run FILE` starts one.',
+    };
+  }
+  if (/Unknown encoding: binary\/encrypted/.test(rootMessage(error))) {
+    return {
+      message: 'What this run holds is encrypted.',
+      hint: 'Set PLUMBLINE_PAYLOAD_KEYS or PLUMBLINE_PAYLOAD_KEYS_FILE as for its workers.',
     };
   }
   if (error.name === 'WorkflowUpdateFailedError') return { message: rootMessage(error) };

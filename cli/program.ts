@@ -259,6 +259,15 @@ export function program(
       'a queue beyond the usual ones; repeatable',
       (text: string, before: string[] = []) => [...before, text],
     )
+    .option(
+      '--queues <names>',
+      'the only queues to serve, of workflow, cpu, gpu, label and your own: gpu,cpu=2; default: all of the usual ones',
+    )
+    .addOption(
+      new Option('--log-format <format>', 'text: into files; json: one object a line, on stdout')
+        .choices(['text', 'json'])
+        .default('text'),
+    )
     .action(exits(async (options) => (await load.worker()).worker(options)));
 
   program

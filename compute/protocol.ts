@@ -1,4 +1,5 @@
 import { relative, sep } from 'node:path';
+import { inspect } from 'node:util';
 import type { Json } from '../store/types.ts';
 import {
   type BodyResult,
@@ -66,20 +67,28 @@ export function parseParentMessage(raw: unknown): ParentMessage {
 function parse(raw: unknown, checks: Checks, from: string): unknown {
   const fields = object(raw) && typeof raw.type === 'string' ? checks[raw.type] : undefined;
   if (fields === undefined || !object(raw)) {
-    throw new ComputeError(
-      'internal',
-      `unknown message from the ${from}: ${JSON.stringify(raw)?.slice(0, 200)}`,
-    );
+    throw new ComputeError('internal', `unknown message from the ${from}: ${shown(raw)}`);
   }
   for (const [name, check] of Object.entries(fields)) {
     if (check(raw[name])) continue;
     throw new ComputeError(
       'internal',
-      `message ${raw.type} from the ${from}: ${name} is ${JSON.stringify(raw[name])?.slice(0, 200)}`,
+      `message ${raw.type} from the ${from}: ${name} is ${shown(raw[name])}`,
     );
   }
   return raw;
 }
+
+/** The channel carries more than JSON can tell: a bigint, a value that holds itself. */
+function shown(value: unknown): string {
+  return inspect(value, { depth: 2, breakLength: Number.POSITIVE_INFINITY, maxStringLength: 200 }).slice(
+    0,
+    200,
+  );
+}
+
+/** Deeper values are no results, and could not be told from one that holds itself. */
+const DEEPEST = 100;
 
 /**
  * A body's result must survive the trip to the record unchanged: plain JSON, finite numbers, artifacts that lie in the
@@ -116,15 +125,21 @@ export function isLocalArtifact(value: unknown): value is LocalArtifact {
   return object(value) && typeof value.$local === 'string' && typeof value.directory === 'string';
 }
 
-function checkJson(value: unknown, path: string, wrong: (what: string) => never): asserts value is Json {
+function checkJson(
+  value: unknown,
+  path: string,
+  wrong: (what: string) => never,
+  depth = 0,
+): asserts value is Json {
+  if (depth > DEEPEST) wrong(`${path.slice(0, 200)} is nested more than ${DEEPEST} levels deep`);
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return;
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) wrong(`${path} is ${value}; leave out what is not defined`);
   } else if (Array.isArray(value)) {
-    for (const [i, item] of value.entries()) checkJson(item, `${path}[${i}]`, wrong);
+    for (const [i, item] of value.entries()) checkJson(item, `${path}[${i}]`, wrong, depth + 1);
   } else if (plain(value)) {
     for (const [key, item] of Object.entries(value)) {
-      if (item !== undefined) checkJson(item, `${path}.${key}`, wrong);
+      if (item !== undefined) checkJson(item, `${path}.${key}`, wrong, depth + 1);
     }
   } else wrong(`${path} is ${Object.prototype.toString.call(value)}`);
 }

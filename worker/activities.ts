@@ -3,6 +3,7 @@ import type { Seat, Streams } from '../activities/streams.ts';
 import type { PointHeartbeat, PointOutcome, PointRequest } from '../activities/types.ts';
 import type { Store } from '../store/types.ts';
 import type { RunEnd } from '../workflows/types.ts';
+import type { PointMetrics } from './metrics.ts';
 import { Permits } from './permits.ts';
 import { recompute } from './recompute.ts';
 import { recordRunEnd } from './runs.ts';
@@ -20,21 +21,33 @@ export function hostActivities(
   store: Store,
   children: number,
   streams: Streams,
+  metrics: PointMetrics,
   activitiesFor: (store: Store) => Record<string, PointActivity>,
 ): Record<string, (request: PointRequest) => Promise<PointOutcome>> {
   const permits = new Permits(children);
   const usual = activitiesFor(store);
+  const seated = async (request: PointRequest, kind: string, activity: PointActivity) => {
+    const seat = streams.enter(request, Context.current().info);
+    try {
+      await takePermit(permits, seat);
+      if (!request.recompute) return await activity(request, seat);
+      return await recompute(store, request, (apart) => activitiesFor(apart)[kind]!(request, seat));
+    } finally {
+      seat.leave();
+    }
+  };
   return Object.fromEntries(
     Object.entries(usual).map(([kind, activity]) => [
       kind,
       async (request: PointRequest) => {
-        const seat = streams.enter(request, Context.current().info);
+        const ended = metrics.begin(kind, Context.current().info);
         try {
-          await takePermit(permits, seat);
-          if (!request.recompute) return await activity(request, seat);
-          return await recompute(store, request, (apart) => activitiesFor(apart)[kind]!(request, seat));
-        } finally {
-          seat.leave();
+          const outcome = await seated(request, kind, activity);
+          ended({ outcome });
+          return outcome;
+        } catch (error) {
+          ended({ error });
+          throw error;
         }
       },
     ]),

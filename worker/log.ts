@@ -9,7 +9,7 @@ export function fileLogger(path: string, level: LogLevel = 'INFO'): Logger {
   const stream = open(path);
   return new DefaultLogger(level, ({ level, timestampNanos, message, meta }) => {
     const time = new Date(Number(timestampNanos / 1_000_000n)).toISOString();
-    const rest = meta && Object.keys(meta).length > 0 ? ` ${safeJson(meta)}` : '';
+    const rest = meta && Object.keys(meta).length > 0 ? ` ${metaJson(meta)}` : '';
     stream.write(`${time} ${level.padEnd(5)} ${message}${rest}\n`);
   });
 }
@@ -24,7 +24,8 @@ function open(path: string): WriteStream {
   return stream;
 }
 
-function safeJson(meta: object): string {
+/** JSON of whatever an entry carries: errors by what they say, cycles left out. */
+export function metaJson(meta: object): string {
   const seen = new WeakSet<object>();
   return JSON.stringify(meta, (_key, value: unknown) => {
     if (value instanceof Error) return { message: value.message, stack: value.stack };

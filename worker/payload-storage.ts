@@ -7,16 +7,24 @@ import {
   type StorageDriverStoreContext,
 } from '@temporalio/common';
 import type { Store } from '../store/types.ts';
+import { EncryptionCodec } from './encryption/codec.ts';
+import { encryptFailures } from './encryption/failures.ts';
+import type { KeyRing } from './encryption/keys.ts';
 
 /**
  * Payloads above 256 KiB (the points of a large sweep, what became of them) live in the artifact store, and histories carry
  * a reference: Temporal refuses payloads above 2 MB and histories above 50 MB. Workers and clients need the same converter.
+ * With keys, everything is encrypted before it leaves this process, for histories and for the store.
  */
-export function dataConverter(store: Store): DataConverter {
-  return { externalStorage: new ExternalStorage({ drivers: [new StorePayloads(store)] }) };
+export function dataConverter(store: Store, keys: KeyRing | null = null): DataConverter {
+  if (keys) encryptFailures();
+  return {
+    externalStorage: new ExternalStorage({ drivers: [new StorePayloads(store)] }),
+    ...(keys && { payloadCodecs: [new EncryptionCodec(keys)] }),
+  };
 }
 
-/** The blob is the payload's data as it is (JSON, readable); its metadata travels in the reference. */
+/** The blob is the payload's data as it is (JSON, readable, unless it is encrypted); its metadata travels in the reference. */
 class StorePayloads implements StorageDriver {
   /** In histories: never change it. */
   readonly name = 'plumbline-store';

@@ -11,9 +11,11 @@ import { writeJson } from './embedded/json-file.ts';
 import { embeddedLayout } from './embedded/layout.ts';
 import { withLock } from './embedded/lock.ts';
 import { currentBuild, findWorker, type WorkerFile } from './embedded/worker.ts';
+import { jsonLogger } from './json-log.ts';
 import { memoryBytes } from './memory.ts';
+import { type HealthPort, Operations } from './operations.ts';
 import type { Settings } from './settings.ts';
-import { parseQueue, slotsOf } from './slots.ts';
+import { parseQueue, parseQueues, slotsOf } from './slots.ts';
 import type { TemporalTarget } from './target.ts';
 import { WorkerHost } from './workers.ts';
 
@@ -23,12 +25,19 @@ export interface WorkerRunOptions {
   settings: Settings & { temporal: TemporalTarget };
   /** Beyond the usual ones: `name` or `name=slots`. */
   queues: string[];
+  /** In place of all of them: the only ones to serve (`workflow`: the runs themselves), as `gpu,cpu=2`. */
+  onlyQueues?: string;
+  /** `json`: every line, those of points included, as an object on stdout. `text`: into files of the state directory. */
+  logFormat?: 'text' | 'json';
+  /** Where `/healthz`, `/readyz` and `/metrics` are answered. */
+  health?: HealthPort;
   /** Registers in the state directory as its one worker. */
   embedded: boolean;
 }
 
 /** Runs this process as a worker until it is told to stop. @returns the exit code */
-export async function runWorker({ settings, queues, embedded }: WorkerRunOptions): Promise<number> {
+export async function runWorker(options: WorkerRunOptions): Promise<number> {
+  const { settings, queues, embedded } = options;
   const { directory, temporal } = settings;
   const layout = embeddedLayout(directory);
   const file: WorkerFile = {
@@ -40,8 +49,14 @@ export async function runWorker({ settings, queues, embedded }: WorkerRunOptions
     ready: false,
   };
   if (embedded && !(await register(directory, file))) return 0;
+  const operations = await Operations.open(options.health);
   try {
-    const slots = slotsOf(Object.fromEntries(queues.map(parseQueue)));
+    const slots = slotsOf({
+      add: Object.fromEntries(queues.map(parseQueue)),
+      ...(options.onlyQueues !== undefined && { only: parseQueues(options.onlyQueues) }),
+    });
+    const logger =
+      options.logFormat === 'json' ? jsonLogger((line) => process.stdout.write(line)) : undefined;
     const store = openStore(settings.store);
     const commit = gitCommit();
     const host = await WorkerHost.start({
@@ -51,20 +66,26 @@ export async function runWorker({ settings, queues, embedded }: WorkerRunOptions
       streams: new Streams({ directory, memoryBytes: memoryBytes(), kinds: KINDS }),
       workflowBundle: join(DIST, 'workflow-bundle.js'),
       logFile: layout.workerLog,
+      ...(logger && { logger }),
+      ...(operations.metricsAddress && { metricsAddress: operations.metricsAddress }),
       connectSeconds: 30,
-      activitiesFor: (over) =>
+      activitiesFor: (over, metrics) =>
         createActivities({
           store: over,
           directory,
           dist: DIST,
           threads: slots.threads,
+          onCheckpoint: (kind, seconds) => metrics.checkpoint(kind, seconds),
+          ...(logger && { onLogLine: (where, line) => logger.info(line, { ...where }) }),
           ...(commit && { commit }),
         }),
     });
+    operations.attach(host);
     if (embedded) writeJson(layout.worker, { ...file, ready: true } satisfies WorkerFile);
     await host.run();
     return 0;
   } finally {
+    await operations.close();
     if (embedded) rmSync(layout.worker, { force: true });
   }
 }

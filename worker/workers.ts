@@ -1,9 +1,14 @@
-import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Logger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Streams } from '../activities/streams.ts';
 import type { Store } from '../store/types.ts';
 import { taskQueue } from '../workflows/execution.ts';
 import { hostActivities, type PointActivity, workflowActivities } from './activities.ts';
+import { withEncryptedFailures } from './encryption/failures.ts';
+import { keysFromEnvironment } from './encryption/keys.ts';
 import { fileLogger } from './log.ts';
+import { HISTOGRAM_BOUNDS, PointMetrics } from './metrics.ts';
 import { dataConverter } from './payload-storage.ts';
 import { type Slots, WORKFLOW_QUEUE } from './slots.ts';
 import { streamTuner } from './stream-slots.ts';
@@ -17,7 +22,11 @@ export interface HostOptions {
   /** The built workflow code. */
   workflowBundle: string;
   logFile: string;
-  activitiesFor(store: Store): Record<string, PointActivity>;
+  /** In place of one that writes to `logFile`. */
+  logger?: Logger;
+  /** Where metrics can be read, as `HOST:PORT`; absent: nowhere. */
+  metricsAddress?: string;
+  activitiesFor(store: Store, metrics: PointMetrics): Record<string, PointActivity>;
   /** How long to wait for a server that is still starting. */
   connectSeconds?: number;
 }
@@ -36,30 +45,43 @@ export class WorkerHost {
   private constructor(
     private readonly connection: NativeConnection,
     private readonly workers: Worker[],
+    private readonly store: Store,
   ) {}
 
   static async start(options: HostOptions): Promise<WorkerHost> {
     const { target, store, slots, streams } = options;
+    const { metricsAddress } = options;
     Runtime.install({
-      logger: fileLogger(options.logFile),
-      telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
+      logger: options.logger ?? fileLogger(options.logFile),
+      telemetryOptions: {
+        logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} },
+        ...(metricsAddress && { metrics: exporter(metricsAddress) }),
+      },
     });
+    const metrics = new PointMetrics(Runtime.instance().metricMeter, Object.keys(slots.queues));
     const connection = await connect(target, options.connectSeconds ?? 10);
+    const keys = keysFromEnvironment(process.env);
     const shared: Pick<WorkerOptions, 'connection' | 'namespace' | 'dataConverter' | 'shutdownForceTime'> = {
       connection,
       namespace: target.namespace,
-      dataConverter: dataConverter(store),
+      dataConverter: dataConverter(store, keys),
       shutdownForceTime: DRAIN,
     };
-    const activities = hostActivities(store, slots.children, streams, options.activitiesFor);
-    const workers = await Promise.all([
+    const activities = hostActivities(store, slots.children, streams, metrics, (over) =>
+      options.activitiesFor(over, metrics),
+    );
+    const workflows = () =>
       Worker.create({
         ...shared,
         taskQueue: WORKFLOW_QUEUE,
-        workflowBundle: { codePath: options.workflowBundle },
+        workflowBundle: keys
+          ? { code: withEncryptedFailures(readFileSync(options.workflowBundle, 'utf8')) }
+          : { codePath: options.workflowBundle },
         activities: workflowActivities(store),
         maxConcurrentActivityTaskExecutions: 10,
-      }),
+      });
+    const workers = await Promise.all([
+      ...(slots.workflows === false ? [] : [workflows()]),
       ...Object.entries(slots.queues).map(([queue, count]) =>
         Worker.create({
           ...shared,
@@ -73,7 +95,7 @@ export class WorkerHost {
         }),
       ),
     ]);
-    return new WorkerHost(connection, workers);
+    return new WorkerHost(connection, workers, store);
   }
 
   /** Until a shutdown signal, or until one of the workers fails, which ends all. */
@@ -88,6 +110,21 @@ export class WorkerHost {
     }
   }
 
+  /** Why it takes no work now: it drains, or server or store do not answer. Null when it does. */
+  async notReady(): Promise<string | null> {
+    const states = new Set(this.workers.map((worker) => worker.getState()));
+    if ([...states].some((state) => state !== 'RUNNING')) return `its workers are ${[...states].join(', ')}`;
+    const { connection, store } = this;
+    const asked = [
+      silence('Temporal', () =>
+        connection.withDeadline(Date.now() + ANSWER_MS, () => connection.workflowService.getSystemInfo({})),
+      ),
+      // One that is not there: what matters is that the store says so.
+      silence('the store', () => store.readDocument('runs/none/run')),
+    ];
+    return (await Promise.all(asked)).find((why) => why !== null) ?? null;
+  }
+
   /** As a shutdown signal does: what runs is told to save a checkpoint and leave, and then `run` returns. */
   stop(): void {
     for (const worker of this.workers) if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -97,6 +134,35 @@ export class WorkerHost {
 /** Where points may come that share a process: all queues but those of light work. */
 function trains(queue: string): boolean {
   return queue !== taskQueue('cpu') && queue !== taskQueue('label');
+}
+
+function exporter(bindAddress: string) {
+  return {
+    attachServiceName: false,
+    prometheus: {
+      bindAddress,
+      countersTotalSuffix: true,
+      useSecondsForDurations: true,
+      histogramBucketOverrides: HISTOGRAM_BOUNDS,
+    },
+  };
+}
+
+/** How long server and store may take to answer before a worker says that it is not ready. */
+const ANSWER_MS = 2_000;
+
+async function silence(what: string, ask: () => Promise<unknown>): Promise<string | null> {
+  try {
+    await Promise.race([
+      ask(),
+      sleep(ANSWER_MS, undefined, { ref: false }).then(() => {
+        throw new Error(`not within ${ANSWER_MS / 1000} s`);
+      }),
+    ]);
+    return null;
+  } catch (error) {
+    return `${what} does not answer: ${(error as Error).message}`;
+  }
 }
 
 async function connect(target: TemporalTarget, seconds: number): Promise<NativeConnection> {

@@ -24,6 +24,10 @@ export interface PoolOptions {
   decided?: DecidedPoint[];
   /** Events that a point adds to this workflow's history. */
   eventsPerPoint: number;
+  /** Once so many points have failed, those that wait fail too, and are not started. */
+  failureLimit?: number | undefined;
+  /** In flight at once, whatever the parallelism of the run. */
+  concurrency?: number | undefined;
   /** Called after every decision. */
   onDecision?(decision: DecidedPoint): void;
 }
@@ -148,13 +152,34 @@ export class PointPool {
       return;
     }
     if (!this.full) this.take(this.options.more?.() ?? []);
-    while (!this.full && this.inFlight.size < this.parallelism) {
+    this.stopAtLimit();
+    while (!this.full && this.inFlight.size < this.most) {
       const index = this.waiting.findIndex(({ key }) => !this.keysInFlight.has(key));
       if (index < 0) return;
       // At least one a run, or a sweep could hand over for ever.
       this.full = this.started > 0 && historyIsFull((this.inFlight.size + 1) * this.options.eventsPerPoint);
       if (this.full) return;
       this.start(this.waiting.splice(index, 1)[0]!);
+    }
+  }
+
+  private get most(): number {
+    return Math.min(this.parallelism, this.options.concurrency ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** A point that failed because another did says nothing about the step. */
+  private get failures(): number {
+    return [...this.decided.values()].filter(
+      ({ state }) => state.status === 'failed' && !CONSEQUENCES.has(state.error.code),
+    ).length;
+  }
+
+  private stopAtLimit(): void {
+    const { failureLimit, more } = this.options;
+    if (failureLimit === undefined) return;
+    while (this.waiting.length > 0 && this.failures >= failureLimit) {
+      for (const point of this.waiting.splice(0)) this.fail(point, notStarted(failureLimit));
+      if (!this.full) this.take(more?.() ?? []);
     }
   }
 
@@ -210,6 +235,16 @@ export class PointPool {
     this.log.add(decision);
     this.options.onDecision?.(decision);
   }
+}
+
+const CONSEQUENCES = new Set(['not-started', 'cancelled', 'blocked']);
+
+function notStarted(limit: number): PointError {
+  return {
+    code: 'not-started',
+    message: `Not started: ${limit === 1 ? 'a point' : `${limit} points`} of its step failed.`,
+    hint: 'Mend those; `plumb rerun --failed` runs this one as well. `on-failure` of the step says when to stop.',
+  };
 }
 
 const CANCELLED: PointError = {

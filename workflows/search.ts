@@ -49,6 +49,8 @@ export async function search(
       points: [],
       more: () => searches.next((decision) => pool.log.add(decision)),
       run: (point) => runPoint(execution, point),
+      failureLimit: step.failureLimit,
+      concurrency: step.concurrency,
       eventsPerPoint: step.segment ? EVENTS_PER_CHILD : EVENTS_PER_ACTIVITY,
       onDecision(decision) {
         searches.decide(decision);

@@ -46,6 +46,8 @@ export async function sweep(
       points: streams.points,
       run: (point) => runPoint(execution, point, streams.of(point, pool.settings.parallelism)),
       ...position,
+      failureLimit: execution.step.failureLimit,
+      concurrency: execution.step.concurrency,
       eventsPerPoint: execution.step.segment ? EVENTS_PER_CHILD : EVENTS_PER_ACTIVITY,
       onDecision: ({ state }) => {
         streams.decided(state.id);

@@ -18,6 +18,8 @@ export async function* readRows(
   columns?: readonly string[],
 ): AsyncGenerator<Row> {
   const bytes = await openBytes(path);
+  // Parquet is read by itself: what is wrong with the stream meanwhile would have no one to tell. Others meet it as they read.
+  bytes.on('error', () => undefined);
   try {
     if (format === 'parquet') yield* parquetRows(path, columns);
     else if (format === 'csv') yield* csvRows(bytes, path);

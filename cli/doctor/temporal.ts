@@ -32,9 +32,18 @@ export async function temporalFinding(root: string): Promise<Finding> {
 }
 
 async function serverFinding(name: string, address: string): Promise<Finding> {
-  const { Connection } = await import('@temporalio/client');
+  const [{ Connection }, { targetFromEnvironment }] = await Promise.all([
+    import('@temporalio/client'),
+    import('../../worker/target.ts'),
+  ]);
   try {
-    const connection = await Connection.connect({ address, connectTimeout: '5s' });
+    const { apiKey, tls } = targetFromEnvironment(process.env) ?? {};
+    const connection = await Connection.connect({
+      address,
+      connectTimeout: '5s',
+      ...(apiKey && { apiKey }),
+      ...(tls && { tls }),
+    });
     try {
       const { serverVersion } = await connection.withDeadline(Date.now() + 5_000, () =>
         connection.workflowService.getSystemInfo({}),

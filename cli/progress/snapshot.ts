@@ -3,6 +3,7 @@ import type { PointHeartbeat } from '../../activities/types.ts';
 import type { Progress, StepProgress } from '../../workflows/types.ts';
 import { isTransient } from '../errors.ts';
 import { together } from '../together.ts';
+import { failureOf, heartbeatOf } from './pending.ts';
 
 /** A run at one moment, put together from what its workflows and its running activities say. */
 export interface Snapshot {
@@ -39,7 +40,7 @@ export async function takeSnapshot(client: Client, runId: string): Promise<Snaps
     return await client.connection.withDeadline(Date.now() + ANSWER_MS, async () => {
       const run = client.workflow.getHandle(runId);
       const [description, progress] = await together([run.describe(), run.query<Progress>('progress')]);
-      const own = pendingOf(description.raw);
+      const own = await pendingOf(client, description.raw);
       const steps = await together(progress.steps.map((step) => lookCloser(client, step, own)));
       return {
         at: Date.now(),
@@ -83,7 +84,7 @@ async function sweepProgress(client: Client, id: string): Promise<StepProgress |
 
 async function pendingIn(client: Client, id: string): Promise<ActivePoint[]> {
   try {
-    return pendingOf((await client.workflow.getHandle(id).describe()).raw);
+    return await pendingOf(client, (await client.workflow.getHandle(id).describe()).raw);
   } catch (error) {
     if (isTransient(error)) throw error;
     return [];
@@ -96,16 +97,14 @@ type Raw = Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['descr
 const STARTED = 2;
 
 /** What a worker has in hand. Activities carry their point's id as theirs. */
-function pendingOf(raw: Raw): ActivePoint[] {
-  return (raw.pendingActivities ?? [])
-    .filter(({ state }) => state === STARTED)
-    .map(({ activityId, attempt, heartbeatDetails, lastFailure }) => {
-      const data = heartbeatDetails?.payloads?.[0]?.data;
-      return {
-        point: activityId ?? '?',
-        attempt: attempt ?? 1,
-        heartbeat: data ? (JSON.parse(Buffer.from(data).toString()) as PointHeartbeat) : null,
-        lastFailure: lastFailure?.message ?? null,
-      };
-    });
+async function pendingOf(client: Client, raw: Raw): Promise<ActivePoint[]> {
+  const started = (raw.pendingActivities ?? []).filter(({ state }) => state === STARTED);
+  return await Promise.all(
+    started.map(async (activity) => ({
+      point: activity.activityId ?? '?',
+      attempt: activity.attempt ?? 1,
+      heartbeat: await heartbeatOf(client, activity),
+      lastFailure: await failureOf(client, activity),
+    })),
+  );
 }

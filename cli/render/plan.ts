@@ -9,6 +9,7 @@ import { axisLabel } from '../../compiler/plan/label.ts';
 import type { ParamTree, Plan, PlanSearch } from '../../compiler/plan/types.ts';
 import type { Json } from '../../store/types.ts';
 import { plural } from './diagnostics.ts';
+import { codeOf } from './plan-code.ts';
 
 export interface Comparison {
   /** `main`, `specs/old.yaml`, `the run quickstart-1a2b3c`. */
@@ -46,6 +47,8 @@ export function renderPlan(
     });
   });
   for (const line of comparisonLines(compared)) lines.push(line);
+  const code = codeOf(plan);
+  if (code.length > 0) lines.push('', `${pc.bold('Runs code of yours')}: ${code.join(', ')}`);
   lines.push('', ...totalLines(forecast));
   return `${lines.join('\n')}\n`;
 }

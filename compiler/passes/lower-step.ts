@@ -70,6 +70,7 @@ export function lowerStep(
   const segment = number('checkpoint', 'segment') ?? definition.segment?.units;
   const every = checkpointInterval(scalarOf(child(child(step.node, 'checkpoint'), 'every')));
   const keep = number('checkpoint', 'keep');
+  const concurrency = scalarOf(child(step.node, 'concurrency')) as number | undefined;
   return {
     id: step.id,
     kind: definition.name,
@@ -98,6 +99,8 @@ export function lowerStep(
     },
     timeoutSeconds: seconds(child(step.node, 'timeout')) ?? definition.timeoutSeconds,
     stallSeconds: seconds(child(step.node, 'stall')) ?? definition.stallSeconds,
+    ...failureLimit(scalarOf(child(step.node, 'on-failure'))),
+    ...(concurrency !== undefined && { concurrency }),
     secrets: [...new Set([...lowering.secrets, ...(definition.secrets ?? [])])].sort(),
   };
 }
@@ -112,6 +115,12 @@ function lowerCondition(step: StepSource, env: Environment, sites: Sites): Param
   const { type, expression } = check(ast, env, report);
   need(type, BOOLEAN, ast, '`if` takes', report);
   return { $expr: expression };
+}
+
+/** `stop` is a limit of one failed point. */
+function failureLimit(onFailure: unknown): Pick<PlanStep, 'failureLimit'> {
+  if (onFailure === 'stop') return { failureLimit: 1 };
+  return typeof onFailure === 'number' ? { failureLimit: onFailure } : {};
 }
 
 /** `every: 50` counts units of work, `every: 5m` time. */

@@ -75,7 +75,16 @@ export function checkCode(
 ): void {
   for (const { node, path, name } of mayRun ? sites.codeFiles : []) {
     const known = values.attempt(name);
-    const file = typeof known === 'string' ? paths[known]?.path : undefined;
+    if (typeof known !== 'string') {
+      sites.diagnostics.error(
+        'code-outside',
+        node.span,
+        `${String(path.at(-1))} is run as code, and which file that is differs from point to point, so it cannot be checked.`,
+        { path, hint: 'Name the file here, or by an input; two modules are two steps.' },
+      );
+      continue;
+    }
+    const file = paths[known]?.path;
     const refused = file === undefined ? null : mayRun!(file);
     if (!refused) continue;
     sites.diagnostics.error(

@@ -10,7 +10,9 @@ import type { StaticValues } from './static-values.ts';
 
 /** Fields that shape the plan itself: expressions in them may use inputs only. */
 const OF_FILE = new Set(['seeds', 'limits']);
-const OF_STEP = new Set(['checkpoint', 'retry', 'timeout', 'stall', 'queue', 'at-most', 'search']);
+const OF_STEP = new Set([
+  ...['checkpoint', 'retry', 'timeout', 'stall', 'queue', 'at-most', 'search', 'on-failure', 'concurrency'],
+]);
 
 /** The document with the expressions in such fields replaced by their values; those that have none are left out. */
 export function fillStaticFields(

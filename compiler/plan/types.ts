@@ -94,6 +94,10 @@ export interface PlanStep {
   retry: { attempts: number; backoffSeconds: number };
   timeoutSeconds: number;
   stallSeconds: number;
+  /** Once so many of its points have failed, no more are started; absent: they never stop each other. */
+  failureLimit?: number;
+  /** The most points in flight at once, below what the run allows. */
+  concurrency?: number;
   secrets: string[];
 }
 

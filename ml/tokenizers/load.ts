@@ -51,15 +51,16 @@ export function createTokenizer(
   settings: TokenizerSettings = {},
   where = 'tokenizer.json',
 ): Tokenizer {
-  const special = Object.fromEntries(
-    (['bos_token', 'eos_token', 'pad_token', 'unk_token'] as const).map((name) => [
-      name,
-      content(settings[name]),
-    ]),
-  );
-  // The Python package looks nowhere else for it.
-  special.unk_token ??= document.model?.unk_token ?? undefined;
   try {
+    checkDocument(document);
+    const special = Object.fromEntries(
+      (['bos_token', 'eos_token', 'pad_token', 'unk_token'] as const).map((name) => [
+        name,
+        content(settings[name]),
+      ]),
+    );
+    // The Python package looks nowhere else for it.
+    special.unk_token ??= document.model.unk_token ?? undefined;
     // As transformers 5: spaces are cleaned up only if the tokenizer says so.
     const config = { clean_up_tokenization_spaces: false, ...settings, ...special };
     const inner = new HuggingFaceTokenizer(withUnicodeWhiteSpace(document), config);
@@ -67,6 +68,40 @@ export function createTokenizer(
     return new LoadedTokenizer(inner, document, special);
   } catch (error) {
     throw new ComputeError('bad-tokenizer', `${where}: ${(error as Error).message}`);
+  }
+}
+
+/** The parts that we look at ourselves. Its other parts are checked by the package that reads them. */
+function checkDocument(document: unknown): asserts document is TokenizerDocument {
+  const wrong = (what: string): never => {
+    throw new Error(`it is no tokenizer.json: ${what}`);
+  };
+  const isObject = (value: unknown): value is Record<string, unknown> =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isObject(document)) return wrong('it is not an object');
+  const { model, added_tokens: added } = document;
+  if (!isObject(model) || typeof model.vocab !== 'object' || model.vocab === null)
+    return wrong('it has no model with a vocab');
+  checkVocabulary(model.vocab, wrong);
+  if (!Array.isArray(added)) return wrong('it has no added_tokens');
+  for (const token of added as unknown[]) {
+    if (!isObject(token) || typeof token.content !== 'string' || !Number.isSafeInteger(token.id))
+      return wrong(`it has the added token ${JSON.stringify(token)?.slice(0, 100)}`);
+  }
+}
+
+/** Ids by token, or, of a unigram model, tokens with their scores. */
+function checkVocabulary(vocab: object, wrong: (what: string) => never): void {
+  if (Array.isArray(vocab)) {
+    for (const entry of vocab as unknown[]) {
+      if (!Array.isArray(entry) || typeof entry[0] !== 'string' || typeof entry[1] !== 'number')
+        wrong(`its vocab holds ${JSON.stringify(entry)?.slice(0, 100)}`);
+    }
+    return;
+  }
+  for (const [token, id] of Object.entries(vocab)) {
+    if (!Number.isSafeInteger(id) || (id as number) < 0)
+      wrong(`the token ${JSON.stringify(token.slice(0, 40))} has the id ${JSON.stringify(id)?.slice(0, 40)}`);
   }
 }
 

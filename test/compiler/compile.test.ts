@@ -94,6 +94,24 @@ describe('inputs', () => {
   });
 });
 
+test('on-failure and concurrency of a step become its limits', () => {
+  const plan = planOf(
+    experiment(
+      `a: { uses: data.reviews-synthetic, on-failure: stop, concurrency: 2 }
+b: { uses: data.reviews-synthetic, on-failure: "\${{ inputs.most }}" }
+c: { uses: data.reviews-synthetic, on-failure: continue }
+`,
+      'inputs: { most: { type: integer, default: 3 } }\n',
+    ),
+  );
+  expect(stepOf(plan, 'a')).toMatchObject({ failureLimit: 1, concurrency: 2 });
+  expect(stepOf(plan, 'b').failureLimit).toBe(3);
+  expect(stepOf(plan, 'b')).not.toHaveProperty('concurrency');
+  expect(stepOf(plan, 'c')).not.toHaveProperty('failureLimit');
+  const wrong = experiment('a: { uses: data.reviews-synthetic, on-failure: 0, concurrency: 501 }\n');
+  expect(problemsOf(wrong)).toHaveLength(2);
+});
+
 describe('presets and bases', () => {
   const presets = `presets:
   small: { with: { count: 10, scatter: 0.1 }, retry: { attempts: 2 } }

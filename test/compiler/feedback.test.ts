@@ -182,6 +182,20 @@ describe('code of the team', () => {
     expect(await codes(spec)).toEqual([]);
   });
 
+  test('is the same file at every point: by a matrix it could be any', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'code-'));
+    mkdirSync(join(root, 'repo'));
+    writeFileSync(join(root, 'outside.mjs'), 'export const score = () => [];\n');
+    const file = join(root, 'repo/test.yaml');
+    const reward = '{ kind: module, file: "${{ matrix.m }}" }';
+    const tuned = TUNED.replace('"${{ feedback }}"', reward).replace(
+      'uses: rlhf.ppo',
+      'uses: rlhf.ppo\n  matrix: { m: [../outside.mjs] }',
+    );
+    writeFileSync(file, spec('{ kind: lexicon }', BASE + tuned));
+    expect(await codes(file)).toEqual(['code-outside']);
+  });
+
   test('counts by its content', async () => {
     const root = mkdtempSync(join(tmpdir(), 'code-'));
     writeFileSync(join(root, 'test.yaml'), module('reward.mjs'));

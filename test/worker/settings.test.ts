@@ -48,7 +48,7 @@ test('an API key turns TLS on, and half a client certificate is an error', () =>
     apiKey: 'key',
     tls: {},
   });
-  const half = { TEMPORAL_ADDRESS: 'a:1', TEMPORAL_TLS_CLIENT_CERT_PATH: import.meta.filename };
+  const half = { TEMPORAL_ADDRESS: 'a:1', TEMPORAL_TLS_CLIENT_CERT_DATA: '-----BEGIN CERTIFICATE' };
   expect(() => targetFromEnvironment(half)).toThrow(/TEMPORAL_TLS_CLIENT_KEY_PATH go together/);
   const missing = { TEMPORAL_ADDRESS: 'a:1', TEMPORAL_TLS_SERVER_CA_CERT_PATH: '/nowhere.pem' };
   expect(() => targetFromEnvironment(missing)).toThrow(
@@ -69,6 +69,6 @@ test('more cores carry more points at once, with the same threads each', () => {
 
 test('queues of the team come with their slots', () => {
   expect(parseQueue('big=2')).toEqual(['big', 2]);
-  expect(slotsOf(Object.fromEntries([parseQueue('big')]), {}, 2).queues).toMatchObject({ big: 1 });
+  expect(slotsOf({ add: Object.fromEntries([parseQueue('big')]) }, {}, 2).queues).toMatchObject({ big: 1 });
   expect(() => parseQueue('big=0')).toThrow(/--queue big=0/);
 });

@@ -203,3 +203,18 @@ test('a bad file ends in 1, its errors on standard error', async () => {
   expect([code, text]).toEqual([1, '']);
   expect(errors).toMatch(/There is no input count/);
 });
+
+test('code of the team that will run is named', async () => {
+  writeFileSync(join(folder, 'score.mjs'), 'export const score = (_, texts) => texts.map(() => 1);\n');
+  const tuned = `  tuned:
+    uses: rlhf.ppo
+    with: { model: "\${{ steps.base[0] }}", prompts: "\${{ steps.reviews }}", reward: "\${{ feedback }}", steps: 2 }
+`;
+  const single = SPEC.replace('    matrix: { steps: [10, 20] }\n', '').replace('${{ matrix.steps }}', '10');
+  writeFileSync(file, single.replace('lexicon }', 'module, file: score.mjs }') + tuned.replace('[0]', ''));
+  const { code, text } = await run();
+  expect(code).toBe(0);
+  expect(text).toContain(`Runs code of yours: ${join(folder, 'score.mjs')}`);
+  writeFileSync(file, SPEC);
+  expect((await run()).text).not.toContain('Runs code');
+});

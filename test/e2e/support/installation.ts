@@ -31,7 +31,7 @@ export class Installation {
     await build(ROOT);
     const root = mkdtempSync(join(tmpdir(), 'plumbline-e2e-'));
     cpSync(join(ROOT, 'dist'), join(root, 'dist'), { recursive: true });
-    for (const name of ['package.json', 'node_modules', 'schemas', 'ml', 'specs']) {
+    for (const name of ['package.json', 'node_modules', 'schemas', 'ml', 'report', 'specs']) {
       symlinkSync(join(ROOT, name), join(root, name));
     }
     return new Installation(root);

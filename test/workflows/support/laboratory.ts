@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
@@ -13,6 +13,8 @@ import { workflowActivities } from '../../../worker/activities.ts';
 import { embeddedLayout } from '../../../worker/embedded/layout.ts';
 import { freePort } from '../../../worker/embedded/ports.ts';
 import { findServer, startServer, stopServer } from '../../../worker/embedded/server.ts';
+import { withEncryptedFailures } from '../../../worker/encryption/failures.ts';
+import type { KeyRing } from '../../../worker/encryption/keys.ts';
 import { dataConverter } from '../../../worker/payload-storage.ts';
 import { WORKFLOW_QUEUE } from '../../../worker/slots.ts';
 import type { ExperimentInput } from '../../../workflows/types.ts';
@@ -49,10 +51,11 @@ export class Laboratory {
     private readonly bundle: string,
     private readonly cachedWorkflows: number | undefined,
     private readonly serverArguments: string[],
+    private readonly keys: KeyRing | null,
   ) {}
 
   static async open(
-    options: { serverArguments?: string[]; cachedWorkflows?: number } = {},
+    options: { serverArguments?: string[]; cachedWorkflows?: number; keys?: KeyRing } = {},
   ): Promise<Laboratory> {
     const directory = mkdtempSync(join(tmpdir(), 'plumbline-lab-'));
     const quiet = {
@@ -66,7 +69,8 @@ export class Laboratory {
     ]);
     const store = openStore(join(directory, 'store'));
     const connection = await Connection.connect({ address: server.address });
-    const client = new Client({ connection, dataConverter: dataConverter(store) });
+    const keys = options.keys ?? null;
+    const client = new Client({ connection, dataConverter: dataConverter(store, keys) });
     const native = await NativeConnection.connect({ address: server.address });
     const lab = new Laboratory(
       directory,
@@ -77,6 +81,7 @@ export class Laboratory {
       bundle,
       options.cachedWorkflows,
       options.serverArguments ?? [],
+      keys,
     );
     await lab.startWorkers();
     return lab;
@@ -85,7 +90,7 @@ export class Laboratory {
   async startWorkers(): Promise<void> {
     const shared = {
       connection: this.native,
-      dataConverter: dataConverter(this.store),
+      dataConverter: dataConverter(this.store, this.keys),
       shutdownForceTime: '10s',
     };
     const cache = this.cachedWorkflows;
@@ -93,7 +98,9 @@ export class Laboratory {
       Worker.create({
         ...shared,
         taskQueue: WORKFLOW_QUEUE,
-        workflowBundle: { codePath: this.bundle },
+        workflowBundle: this.keys
+          ? { code: withEncryptedFailures(readFileSync(this.bundle, 'utf8')) }
+          : { codePath: this.bundle },
         activities: workflowActivities(this.store),
         ...(cache !== undefined && { maxCachedWorkflows: cache }),
       }),
