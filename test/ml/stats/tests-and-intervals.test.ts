@@ -4,6 +4,7 @@ import { stream } from '../../../ml/random/stream.ts';
 import { auc } from '../../../ml/stats/auc.ts';
 import { benjaminiHochberg } from '../../../ml/stats/benjamini-hochberg.ts';
 import { cohenKappa } from '../../../ml/stats/cohen-kappa.ts';
+import { exactProportion } from '../../../ml/stats/exact-proportion.ts';
 import { holm } from '../../../ml/stats/holm.ts';
 import { kendall } from '../../../ml/stats/kendall.ts';
 import { normalCdf, normalQuantile, normalTwoSided } from '../../../ml/stats/normal.ts';
@@ -61,6 +62,16 @@ test('Wilson intervals equal statsmodels', () => {
     expect(estimate).toMatchObject({ value: successes / trials, n: trials, n_unit: 'word', level });
   }
   expect(() => proportion(3, 0, 'word')).toThrow(/3 of 0/);
+});
+
+test('Clopper-Pearson intervals equal scipy', () => {
+  for (const { successes, trials, level, ci } of fixture.clopper_pearson) {
+    const estimate = exactProportion(successes, trials, 'seed', level);
+    expect(estimate.ci_low).toBeCloseTo(ci[0], 12);
+    expect(estimate.ci_high).toBeCloseTo(ci[1], 12);
+    expect(estimate).toMatchObject({ value: successes / trials, n: trials, n_unit: 'seed', level });
+  }
+  expect(() => exactProportion(2, 1, 'seed')).toThrow(/2 of 1/);
 });
 
 test("Cohen's kappa equals scikit-learn", () => {

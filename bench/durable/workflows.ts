@@ -1,0 +1,3 @@
+export { experiment } from '../../workflows/experiment.ts';
+export { sweep } from '../../workflows/sweep.ts';
+export { bare } from '../search-overhead/workflows.ts';
