@@ -7,6 +7,7 @@ does what the buffer asks of it by a plain hook that stops at the layer, which c
 """
 
 import contextlib
+import importlib.machinery
 import importlib.metadata
 import json
 import sys
@@ -14,6 +15,8 @@ import types
 
 for name, attributes in {"nnsight": ["LanguageModel"], "wandb": []}.items():
     module = types.ModuleType(name)
+    # transformers looks for packages by their specs.
+    module.__spec__ = importlib.machinery.ModuleSpec(name, None)
     for attribute in attributes:
         setattr(module, attribute, type(attribute, (), {}))
     sys.modules[name] = module
