@@ -7,6 +7,7 @@ import type { CaptureItem } from '../../ml/activations/types.ts';
 import { ActivationsWriter } from '../../ml/activations/write.ts';
 import { engineDescription, startEngine } from '../../ml/engine/engine.ts';
 import { loadModel } from '../../ml/models/load.ts';
+import { opProfile } from '../lib/op-profile.ts';
 
 /**
  * Our side of the benchmark of captured activations, a process of its own like the peers' (peer.py): a request a line,
@@ -62,7 +63,11 @@ function capture(layers: number[], sequences: number) {
 
 console.log(JSON.stringify({ version: `tensorflow ${engineDescription().tensorflow ?? 'wasm'}` }));
 for await (const line of createInterface({ input: process.stdin })) {
-  const [layers, sequences] = (JSON.parse(line) as { arguments: [number[], number] }).arguments;
-  const answer = capture(layers, sequences);
+  const request = JSON.parse(line) as { task: 'capture' | 'profile'; arguments: [number[], number] };
+  const [layers, sequences] = request.arguments;
+  const answer =
+    request.task === 'profile'
+      ? { seconds: 0, check: [], parts: await opProfile(() => capture(layers, sequences)) }
+      : capture(layers, sequences);
   console.log(JSON.stringify({ ...answer, peakMegabytes: process.resourceUsage().maxRSS / 1024 }));
 }

@@ -93,7 +93,9 @@ test(
     expect((await here.plumb('artifacts', 'show', 'reviews[count=40]')).output).toMatch(
       /data.reviews-synthetic[\s\S]*texts.jsonl/,
     );
-    expect((await here.plumb('artifacts', 'verify')).output).toMatch(/2 artifacts of 2 results: all whole/);
+    expect((await here.plumb('artifacts', 'verify')).output).toMatch(
+      /2 artifacts of 2 results, 0 other files: all whole/,
+    );
     const report = await here.plumb('report', 'quick');
     expect(report).toMatchObject({
       code: 1,
